@@ -144,14 +144,14 @@ function faultsOf(env: Record<string, string>): string[] {
   throw new Error('No fault was found')
 }
 
-test('production does not start with identity off, and identity needs tokens that are believed', () => {
+test('production does not start with identity off, and identity needs tokens that are trusted', () => {
   expect(faultsOf({ ...servers, PRODUCTION: 'true', PARTITIONS: 'many' })).toEqual([
     'PARTITIONS must be a whole number from 1 to 1024',
     'IDENTITY must be on with PRODUCTION=true: otherwise everyone may do everything',
   ])
   const on = { ...servers, PRODUCTION: 'true', IDENTITY: 'on' }
   expect(faultsOf(on)).toEqual([
-    'IDENTITY is on, but no token is believed: set TOKEN_ISSUER and TOKEN_JWKS_URL, or API_TOKENS',
+    'IDENTITY is on, but no token is trusted: set TOKEN_ISSUER and TOKEN_JWKS_URL, or API_TOKENS',
   ])
   const issuer = { ...on, TOKEN_ISSUER: 'https://a.example,https://b.example' }
   expect(faultsOf(issuer)).toEqual(['TOKEN_JWKS_URL is not set, but TOKEN_ISSUER needs it'])

@@ -66,7 +66,7 @@ export type Parts = {
   ready(): Promise<unknown>
   /** Rejects when a store does not answer a new connection. Called only while a loop fails. */
   reach(): Promise<unknown>
-  /** Each resolves after `signal` is aborted. One that rejects, or resolves before, ends the process. */
+  /** Each resolves after `signal` is aborted. A loop that rejects, or resolves before, ends the process. */
   loops: Promise<void>[]
   /** Closes the stores, once the loops are done. */
   close(): Promise<void>

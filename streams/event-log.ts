@@ -5,8 +5,8 @@
  *     sequence of the last. Publishing an entry again has no effect, so retrying is safe.
  * P2. Nothing is appended that would leave a gap. If the stream ends too early, because Redis lost data or a publication
  *     was interrupted, it is filled from the log first. A reader that sees n has seen everything before n.
- * P3. What every consumer has committed is trimmed from the stream. That is noted in Postgres first: a refill goes back that
- *     far, and further only for a consumer that has gone back.
+ * P3. Events that every consumer has committed are trimmed from the stream. The trim is noted in Postgres first: a refill goes
+ *     back that far, and further only for a consumer that has gone back.
  * P4. A stream that lacks what a consumer has yet to read, or has what the log has not, is deleted and filled again (`mend`).
  *     An entry that another client has added is the last one at first, so it is found in time: either it is where the next
  *     entry belongs, or it is still the last one when the owner looks, which is every second.

@@ -4,7 +4,7 @@
  * `XREADGROUP … >` moves the group's cursor when Redis runs it, not when the reply arrives. The entries of a lost reply would
  * never be read again. So every read sets the cursor to where it begins, and then back to what is committed:
  *
- * R1. What a read returns depends only on the position that it names, never on earlier reads.
+ * R1. A read returns the entries after the position that it names, whatever was read before.
  * R2. The offset in Postgres is the truth. The group shows it: its cursor, its lag, its owner's name.
  * R3. The cursor passes an entry only after its effects are committed. So nothing is pending or must be acknowledged, and
  *     what is read and not committed is part of the lag.

@@ -1,5 +1,5 @@
 /**
- * Whatever is wrong with Postgres, every call gets a prompt 503 with `Retry-After`, and works again after the
+ * In every fault of Postgres, every call gets a prompt 503 with `Retry-After`, and works again after the
  * recovery.
  */
 import postgres from 'postgres'

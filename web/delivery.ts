@@ -12,7 +12,7 @@ export const deliveryBytesMax = 5 * 1024 * 1024
 export const linesMax = 50_000
 /** A line that is longer has a quote that is not closed. */
 const lineCharsMax = 10_000
-/** Of a file. Who has more sees the first. */
+/** Faults shown at most. */
 const faultsMax = 200
 
 /** A line without a number is found by its ISBN. */

@@ -36,7 +36,7 @@ describe('a customer who reserves', () => {
     expect(chanceOf(book(0, 6), stock({ onOrder: 1 }))).toEqual({ type: 'wait', number: 7 })
     expect(chanceOf(book(0, 10), stock({ owned: 9 }))).toEqual({ type: 'full' })
   })
-  test('can only ask where nobody can wait: without a queue, or without a copy owned or ordered', () => {
+  test('can only ask where no customer can wait: without a queue, or without a copy owned or ordered', () => {
     expect(chanceOf(book(0, 0), stock({ rules: null }))).toEqual({ type: 'ask' })
     expect(chanceOf(book(0, 0), stock({ owned: 0 }))).toEqual({ type: 'ask' })
     expect(chanceOf(book(0, 0), stock({ rules: { ...library, queueMax: 0 } }))).toEqual({ type: 'ask' })

@@ -48,7 +48,7 @@ export class PageRoutes {
     this.#on('GET', path, access, handler)
   }
 
-  /** Of a form. Its answer is `visit.goTo`, or the page with what is to be corrected. */
+  /** Of a form. Its answer is `visit.goTo`, or the page with the faults to correct. */
   post(path: string, access: 'anyone', handler: Handler<Who | undefined>): void
   post(path: string, access: Exclude<Access, 'anyone'>, handler: Handler<Who>): void
   post(path: string, access: Access, handler: Handler<Who>): void {

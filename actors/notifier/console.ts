@@ -20,7 +20,7 @@ const texts: Record<Kind, string> = {
   expired: '##### 예약 만료 되었습니다 #####',
   'taken-back': '##### 예약 대기로 돌아갔습니다 #####',
   'handed-over': '##### 수령 완료 되었습니다 #####',
-  'delivery-failed': '##### 알림을 전달하지 못했습니다 #####',
+  'delivery-failed': '##### 알림을 전송하지 못했습니다 #####',
   alert: '##### 경보 #####',
 }
 

@@ -28,8 +28,8 @@ export function admissions(activeMax: number, inserting: (activeMax: number) => 
 }
 
 /**
- * Inserts a group of reservations. One that would be the customer's fourth of three, or that a blocked customer makes, is
- * inserted as Failed: it is in no lot, so stock never learns of it.
+ * Inserts a group of reservations. A reservation beyond the customer's limit, or of a blocked customer, is inserted as
+ * Failed: it is in no lot, so stock never learns of it.
  *
  * `on conflict do update` waits for any statement that has the customer's standing, and then judges by the standing as that
  * one left it. A query of the reservations could not: it would not see what was committed while it waited.

@@ -1,4 +1,4 @@
-/** The book list: each book as stock's event of the highest version describes it, in whatever order events arrive. */
+/** The book list: each book as stock's event of the highest version describes it, in any order of arrival. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
@@ -85,7 +85,7 @@ export type BookRow = {
   author: string
   isbn: string
   available: number
-  /** In whatever hands: available, held and out. */
+  /** The sum of available, held and out. */
   owned: number
   waiting: number
   version: number

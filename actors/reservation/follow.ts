@@ -9,7 +9,7 @@ import { Followed, type FollowedOptions } from './followed.ts'
 import type { Reservation } from './reservation.ts'
 import { toBody } from './resource.ts'
 
-/** When a client is to reconnect. Without it browsers take 3 to 5 s, which every rollout would cost them. */
+/** The delay before a client reconnects. Without it browsers take 3 to 5 s, which every rollout would cost them. */
 const reconnectAfterMs = 1_000
 
 /** nginx passes events on at once instead of collecting them. */

@@ -50,7 +50,7 @@ type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
 
 export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
   const { sql, limited, nowMs = () => performance.now() } = options
-  /** Books whose queue is to be counted again, and when. Another owner of their partition finds out by itself. */
+  /** Books whose queue must be counted again, and when. Another owner of their partition finds out by itself. */
   const wrong = new Map<string, number>()
   return {
     parse: parseStockEvent,

@@ -63,7 +63,7 @@ export async function forgetStandings(sql: Sql): Promise<void> {
   }
 }
 
-/** Whether a standing `s` says nothing. One that a new reservation has changed meanwhile is judged as it is then. */
+/** Whether a standing `s` says nothing. A standing that a new reservation has changed meanwhile is judged as it is then. */
 export const isEmpty = (sql: Sql): Fragment => sql`
   s.active = '{}' and not ${isBlocked(sql, sql`s`)}
   and not exists (select from reservation r where r.userid = s.userid)`

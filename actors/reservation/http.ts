@@ -162,7 +162,7 @@ export function mountReservations(
     places.use(held.take(ownOf(c)))
     const reservation = await found(c, 'followReservation', programOf(c))
     const idOf = ({ status }: Reservation) => status
-    // A client that reconnects after the final event is to stop.
+    // A client that reconnects after the final event must stop.
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
       return nothingToFollow(c)
     return follow(c, { reservations: [reservation], idOf, ...following(c), places })

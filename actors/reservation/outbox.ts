@@ -8,7 +8,7 @@ type UnconfirmedCommand = Pick<
   'reservationid' | 'bookid' | 'userid' | 'status' | 'cause' | 'note'
 > & { wait: boolean | null; traceparent: string | null; authtype: string | null; authid: string | null }
 
-/** Moves the undecided reservations of due lots into the outbox. One that is decided concurrently may get there too. */
+/** Moves the undecided reservations of due lots into the outbox. A reservation that is decided concurrently may get there too. */
 export async function openLots(sql: Sql): Promise<void> {
   await sql`
     with due as (

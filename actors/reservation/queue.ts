@@ -2,7 +2,7 @@
  * The queues of books, as stock's events describe them: a projection from which positions are read.
  *
  * A reservation has its place for good, and a position is how many wait up to that place. Counting them one by one would be slow
- * for a queue of 100,000, and everybody asks at once. So a tally has the count of each chunk of 256 places: a position is the sum
+ * for a queue of 100,000 customers who all ask at once. So a tally has the count of each chunk of 256 places: a position is the sum
  * of the chunks before its own, and a count within it. Position and length come from one snapshot, so it is never "4th of 3".
  *
  *   QP1. Queue and tally change in the commit of the events that change them, by what the queue has gained and lost.

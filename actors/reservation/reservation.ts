@@ -111,7 +111,7 @@ export const commandIn: Partial<Record<Status, 'ReserveCopy' | 'ReleaseCopy'>> =
   Canceled: 'ReleaseCopy',
 }
 export const unconfirmed = Object.keys(commandIn) as Status[]
-/** Statuses in which stock has not answered the reservation. One that waits has been answered. */
+/** Statuses in which stock has not answered the reservation. A reservation that waits has been answered. */
 export const undecided = unconfirmed.filter((it) => commandIn[it] === 'ReserveCopy')
 /** Statuses of reservations that wait for a copy or hold one: those that can be canceled. */
 export const active = leadingTo('Canceled')

@@ -114,7 +114,7 @@ export const eventsOfCustomer = routes.get('/reservations/events', {
   operationId: 'followReservations',
   summary: 'Follow all active reservations of a customer',
   description:
-    'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. One that ended meanwhile is not among them and can be read by itself, and one that was made meanwhile is.',
+    'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. A reservation that ended meanwhile is not among them and can be read by itself; a reservation that was made meanwhile is.',
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { query: z.object({ userid: idSchema }) },
   responses: {

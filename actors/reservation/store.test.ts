@@ -1080,7 +1080,7 @@ test('ER1, ER2: an erasure names what keeps a customer, and one that was interru
   await sql`update reservation set status = 'Failed' where reservationid = ${open!}`
   expect(await openOf(sql, 'ann')).toEqual([])
   expect(await eraseSome(sql, 'ann')).toBe(erasedMax)
-  // The process ends here. What is erased is noted for stock.
+  // The process ends here. The erased reservations are noted for stock.
   const [noted] = await sql<{ count: number }[]>`
     select count(*) from forgotten f join reservation r on r.reservationid = f.reservationid and r.userid = ''`
   expect(noted!.count).toBe(erasedMax)

@@ -243,8 +243,8 @@ export const applyShortVerdicts = (
   )${limited ? sql`, ${freeSlots(sql)}` : sql``}`
 
 /**
- * The reservations that `applyShortVerdicts` changed, as the commit reports them. What the events already say is left out,
- * because thousands are reported per second.
+ * The reservations that `applyShortVerdicts` changed, as the commit reports them. Facts that the events already have are left
+ * out, because thousands are reported per second.
  */
 export type Report = {
   /** Reservations decided as their verdict says; for each, `seconds` has the time from accepted to decided. */

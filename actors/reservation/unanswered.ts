@@ -1,9 +1,9 @@
 /**
- * Sends stock what it answers with no event: which holds no longer name their customer (`erasure.ts`), and which copies it must
- * not hand over, because their customer is blocked (`standings.ts`). Both are noted in the statement that erases or blocks.
+ * Sends stock the messages that it does not answer with an event: a hold no longer names its customer (`erasure.ts`), or its
+ * copy must not be handed over, because the customer is blocked (`standings.ts`). The statement that erases or blocks notes them.
  *
  * FO1. Without an answer, each note is sent several times within two days: Redis may lose a message, and an older process of
- *      stock takes it for one that needs nothing. What is sent is what is true then, not what was noted.
+ *      stock takes it for one that needs nothing. Each message carries the state at the time it is sent.
  * FO2. The message is a `ClaimHold` with `forget` or `block`. Older processes would set aside a type that they do not know.
  */
 import type { Log } from '../../platform/log.ts'
@@ -44,7 +44,7 @@ export class Unanswered extends Rounds {
   }
 
   protected failed(error: unknown): number {
-    this.#options.log.warn({ err: error }, 'cannot send stock yet who is erased or blocked')
+    this.#options.log.warn({ err: error }, 'cannot send erasures and blocks to stock, will retry')
     return idleMs
   }
 

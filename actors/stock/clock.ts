@@ -60,7 +60,7 @@ export class Clock extends Rounds {
   }
 
   protected failed(error: unknown): number {
-    this.#options.log.warn({ err: error }, 'cannot send what is due yet')
+    this.#options.log.warn({ err: error }, 'cannot send due messages yet')
     return pauseMinMs
   }
 }
@@ -83,7 +83,7 @@ async function sendDue(options: ClockOptions): Promise<number> {
   await Promise.all(messages.map((it) => sender.send(it)))
   if (messages.length > 0) {
     const counts = { expiries: expiries.length, lapses: lapses.length, untended: untended.length }
-    log.info(counts, 'sent what is due')
+    log.info(counts, 'sent due messages')
   }
   return pauseMinMs
 }

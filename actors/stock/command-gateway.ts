@@ -50,7 +50,7 @@ export class CommandGateway {
   /**
    * @param scope of the idempotency key.
    * @param payload that the key must always be used with.
-   * @param commandFor builds the command that is to have this id.
+   * @param commandFor builds the command with this id.
    * @returns the command's id, once the command has taken effect.
    * @throws {Unavailable} if the command does not take effect in time, or too many requests are waiting.
    */

@@ -43,7 +43,7 @@ export const queue = (sql: Sql, bookid: string, limit: number, after = 0): Promi
   select reservationid, userid, place, since, lapses_at from claim
   where bookid = ${bookid} and kind = 'waiting' and place > ${after}::bigint order by place limit ${limit}`
 
-/** Copies to fetch for the hold shelf, and copies that stand on it. */
+/** Copies to fetch for the hold shelf, and copies that are on it. */
 export const taskKinds = ['pull', 'ready'] as const
 export type TaskKind = (typeof taskKinds)[number]
 const claimKinds = { pull: 'held', ready: 'ready' } as const

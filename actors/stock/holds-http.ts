@@ -139,7 +139,7 @@ const taskSchema = z
 const listTasks = routes.get('/tasks', {
   operationId: 'listTasks',
   summary: 'List copies to fetch, or copies on the hold shelf',
-  description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that stand on it.',
+  description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that are on it.',
   access: ['stock-manager', 'purchaser', 'operator'],
   request: {
     query: z.object({

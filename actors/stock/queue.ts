@@ -2,7 +2,7 @@
  * The queue of a book: first come, first served.
  *
  * BQ1. A place is given once and never changes; the lowest place is served first.
- * BQ2. Whatever leaves a copy available serves the queue in the same decision.
+ * BQ2. A decision that leaves a copy available also serves the queue.
  * BQ3. A newcomer is never served before those who wait: while the queue is not empty, a newcomer waits even if copies are available.
  * BQ4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
  */

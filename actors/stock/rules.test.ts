@@ -113,7 +113,7 @@ const rows: Row[] = [
     ['ReservationRefused 6, QueueFull: 0/2/0/3'],
   ],
   [
-    'where nobody waits no queue is full: without any copy a newcomer is refused because there is none',
+    'an empty queue is not full: without any copy a newcomer is refused because there is none',
     library,
     [receive(1), withdraw(1)],
     [reserve(1)],
@@ -144,7 +144,7 @@ const rows: Row[] = [
     ],
   ],
   [
-    'a cancellation in the queue changes the place of nobody else',
+    'a cancellation in the queue changes no other place',
     library,
     rush(),
     [release(4), release(1)],
@@ -206,7 +206,7 @@ const rows: Row[] = [
     [`CopyShelved 1, ${deadline}: 0/2/0/3`, 'CommandRefused, NotHeld: 0/2/0/3'],
   ],
   [
-    'a hand-over before the deadline message stands, although it is late',
+    'a hand-over before the deadline message counts, although it is late',
     library,
     [...rush(), shelve(1)],
     [handOver(1), expire(1, later)],
@@ -219,7 +219,7 @@ const rows: Row[] = [
     [expire(1, deadline), handOver(1)],
     ['HoldExpired 1: 1/1/0/3', 'CopyReserved 3: 0/2/0/2', 'CommandRefused, NotHeld: 0/2/0/2'],
   ],
-  ['what nobody has pulled does not expire', library, rush(), [expire(1, later)], []],
+  ['a copy that was not put on the hold shelf does not expire', library, rush(), [expire(1, later)], []],
   [
     'a deadline that has not passed does not expire',
     library,
@@ -346,7 +346,7 @@ const rows: Row[] = [
     ],
   ],
   [
-    'a purchase request ends when nobody wants the copies any more, and the next who waits makes a new one',
+    'a purchase request ends when no customer wants the copies any more, and the next who waits makes a new one',
     { ...library, queuePerCopy: null },
     [receive(2), reserve(1), reserve(2), reserve(3)],
     [
@@ -480,7 +480,7 @@ const rows: Row[] = [
     ['CopyReleased 2: 0/1/0/0', 'CopyReleased 2, again: 0/1/0/0'],
   ],
   [
-    'rules that are lowered throw nobody out, and refuse newcomers',
+    'rules that are lowered end no reservation, and refuse newcomers',
     library,
     [...rush(), changeRules({ queueMax: 1 })],
     [reserve(6), release(1)],

@@ -22,6 +22,14 @@ test('a comment that begins without a subject is found, wherever the comment is'
   expect(wordsIn('a.ts', '// Fine, and\n// What goes on is the same sentence.')).toEqual([])
 })
 
+test('so is a later sentence of a comment, and an invariant behind its id', () => {
+  const code =
+    '/**\n * P1. What is kept.\n * P2. It ends. Who asks?\n *     Then: what else. Where it\n *     begins.\n */'
+  expect(wordsIn('a.ts', code)).toEqual(['2 What is kept.', '4 Where it begins.'])
+  expect(wordsIn('a.sql', '-- What is kept.\nselect 1')).toEqual(['1 What is kept.'])
+  expect(wordsIn('a.css', '/* Fine. What opens. */')).toEqual(['1 What opens.'])
+})
+
 test('in Markdown headings, tables and questions may begin so', () => {
   const page = '# What it promises\n\n| What | it is |\n\nWhat is\nlost? Nothing.\n\n- Who asks.\n'
   expect(wordsIn('a.md', page)).toEqual(['8 Who asks.'])
@@ -39,7 +47,7 @@ test('code, links and files of other kinds are not checked', () => {
   expect(
     wordsIn('a.md', '```\nshe\n```\n- so:\n  ```\n  she\n  ```\n`her` [x](her.ts) https://his.example\n'),
   ).toEqual([])
-  expect(wordsIn('a.sql', '-- anew')).toEqual([])
+  expect(wordsIn('a.txt', '-- anew')).toEqual([])
 })
 
 test('tells are found when they are more than the limit, over all files together', () => {

@@ -2,7 +2,7 @@
  * `node deploy/local/english.ts`: the English of the repository's comments and Markdown, as far as a list of words can
  * check it. Prints `file:line` and a replacement for each finding, and exits with 1 if there are any.
  *
- * Code in backticks or fences, link targets and migrations (which cannot change once applied) are not checked.
+ * Code in backticks or fences and link targets are not checked.
  */
 import { readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
@@ -17,7 +17,12 @@ const tellsPer10kWordsMax = 5
 const tell = /\b(?:tells?|told|telling)\b/gi
 const notTell = 'notify, report, log, send, print, return or pass'
 
-const headless = /^(?:What|Who|Whose|Where|One who|One that)\b(?!')[^.?!:]*(?!\?)(?:[.!:]|$)/
+const headless = /(?:What|Who|Whose|Where|One who|One that)\b(?!')[^.?!:]*(?!\?)(?:[.!:]|$)/
+/** In Markdown only the first sentence of a block. */
+const headlessFirst = new RegExp(`^${headless.source}`)
+const headlessAny = new RegExp(`(?<=^|[.!]\\s)${headless.source}`, 'g')
+/** The id of an invariant, which tests cite. */
+const invariantId = /^\s*[A-Z]{1,3}\d+\. /
 
 const replacements: [RegExp, string][] = [
   [/\b(?:she|hers?|herself|he|him|his|himself)\b/gi, 'they, them, their; "it" for a process'],
@@ -46,7 +51,10 @@ const replacements: [RegExp, string][] = [
 /** @returns the findings of one file, apart from how often it tells. */
 export function findingsOf(path: string, text: string): Finding[] {
   return blocksOf(path, text).flatMap((block) => {
-    const begin = block.mayBeHeadless ? [] : matches(path, block, headless, 'a sentence with a named subject')
+    const beginning = extname(path) === '.md' ? headlessFirst : headlessAny
+    const begin = block.mayBeHeadless
+      ? []
+      : matches(path, block, beginning, 'a sentence with a named subject')
     return [...begin, ...replacements.flatMap(([word, write]) => matches(path, block, word, write))]
   })
 }
@@ -71,7 +79,13 @@ function matches(path: string, { line, text }: Block, pattern: RegExp, write: st
 
 /** How a line of a file of this kind says that it is a comment; `$1` is what opens one, `$2` its text. */
 const slashes = /^\s*(\/\*\*?|\/\/|\*(?!\/)|--)(?:\s(.*))?$|\s(\/\/)\s(.*)$/s
-const comment: Record<string, RegExp> = { '.ts': slashes, '.mts': slashes, '.mjs': slashes }
+const comment: Record<string, RegExp> = {
+  '.ts': slashes,
+  '.mts': slashes,
+  '.mjs': slashes,
+  '.sql': slashes,
+  '.css': slashes,
+}
 for (const it of ['.yaml', '.yml', '.sh', '.py', '.toml']) comment[it] = /^\s*(#)(?:\s(.*))?$|\s(#)\s(.*)$/s
 
 function blocksOf(path: string, source: string): Block[] {
@@ -89,11 +103,15 @@ function blocksOf(path: string, source: string): Block[] {
       .replace(/`[^`]*`|\]\([^)]*\)|https?:\S+/g, '``')
     const opens = markdown
       ? /^(?:[-*|#>]|\d+\.)\s?/.test(prose!)
-      : found?.[1]?.startsWith('/*') || /^\s*\S.*\s(\/\/|#)\s/.test(raw)
+      : found?.[1]?.startsWith('/*') || /^\s*\S.*\s(\/\/|#)\s/.test(raw) || invariantId.test(prose ?? '')
     if (!prose?.replace(/^[-*]\s/, '')) open = undefined
     else if (open && !opens) open.text += `\n${prose}`
     else {
-      open = { line: index + 1, text: prose.replace(/^[-*>]\s/, ''), mayBeHeadless: /^[|#]/.test(prose) }
+      open = {
+        line: index + 1,
+        text: prose.replace(/^[-*>]\s/, '').replace(invariantId, ''),
+        mayBeHeadless: /^[|#]/.test(prose),
+      }
       blocks.push(open)
     }
   }
@@ -101,7 +119,7 @@ function blocksOf(path: string, source: string): Block[] {
 }
 
 if (import.meta.main) {
-  const paths = sources('.md', ...Object.keys(comment)).filter((it) => !it.includes('/migrations/'))
+  const paths = sources('.md', ...Object.keys(comment))
   const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
   const findings = [...files.flatMap(({ path, text }) => findingsOf(path, text)), ...tellsOf(files)]
   for (const { path, line, word, write } of findings)

@@ -43,7 +43,7 @@ export type Runtime = 'node' | 'deno'
 const modules = join(root, 'node_modules')
 const denoPackage = `@deno/${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`
 
-/** The pinned programs. What runs on Deno uses that Deno, because there may be no other. */
+/** The pinned programs. Processes on Deno use this Deno, because there may be no other. */
 export const programOf: Record<Runtime, string> = {
   node: join(modules, '.bin', 'node'),
   deno: 'Deno' in globalThis ? process.execPath : join(modules, denoPackage, 'deno'),

@@ -82,7 +82,7 @@ async function childOf(parent: number, script: string): Promise<number> {
   throw new Error(`Cannot find the process that runs ${script}`)
 }
 
-/** Every reader reserves a book. Where there are copies, some are on the hold shelf. */
+/** Every reader reserves a book. If there are copies, some are on the hold shelf. */
 async function fill(urls: Library['urls'], books: Book[]): Promise<void> {
   const left = Array.from({ length: readers }, (_, n) => n).values()
   const visit = async () => {

@@ -177,8 +177,8 @@ class Exchange {
 }
 
 /**
- * Paths without parameters. One that another route takes for its own, such as `/dead-letters/redrive` for that of the letter
- * `redrive`, is known by the id that is not valid. Then the method is wrong, not the id.
+ * Paths without parameters. A path that another route takes for its own, such as `/dead-letters/redrive` for that of
+ * the letter `redrive`, is known by the id that is not valid. Then the method is wrong, not the id.
  */
 class FixedPaths {
   readonly #methods = new Map<string, string[]>()

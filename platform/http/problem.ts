@@ -50,12 +50,12 @@ export const problems = {
   'other-customer': [
     409,
     'The copy is held for another customer',
-    'The member `hold` names the customer. Hand the copy over to nobody else.',
+    'The member `hold` names the customer. Do not hand the copy to anyone else.',
   ],
   'customer-blocked': [
     409,
     'The customer is blocked',
-    'Copies are handed over again within moments of the end of the block, which the reservation service knows.',
+    'Once the block ends, copies can be handed over within moments. The reservation service has the end of the block.',
   ],
   'copies-held': [
     409,

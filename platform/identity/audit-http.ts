@@ -25,7 +25,7 @@ const exportAudit = routes.get('/audit', {
   operationId: 'exportAudit',
   summary: 'Export who did what',
   description:
-    'What staff, operators and programs did that is no event, and which data of a person staff read, oldest first. Days are UTC, and both are included.',
+    'Actions of staff, operators and programs that are not events, and reads of a person’s data by staff, oldest first. Days are UTC, and both are included.',
   access: ['operator'],
   request: {
     query: z.object({ reason: reasonSchema, from: dateSchema.optional(), to: dateSchema.optional() }),

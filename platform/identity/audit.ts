@@ -1,10 +1,10 @@
 /**
- * The record of what staff, operators and programs do that is no event, and of their reads of what belongs to a person.
+ * The record of actions of staff, operators and programs that are not events, and of their reads of a person's data.
  *
  * AU1. A row is written before its action, and the action fails if it cannot be written. So there is no action without a row,
  *      though there may be a row of an action that failed.
- * AU2. Customers' own affairs are not in it, except that one was erased, and neither are reads of reservations by the program that made
- *      them. While identity is off, nothing is.
+ * AU2. Customers' actions on their own data are not recorded, except an erasure. A program's reads of the reservations it made are
+ *      not recorded. With identity off, nothing is.
  * AU3. Every other caller who is shown data of a person is in it, with the name of that person, or `*` for a list of several.
  * AU4. A read is noted once a minute: an open page of an operator reads the same again each second.
  */

@@ -8,7 +8,7 @@
  * KR3. A key that its issuer has removed is forgotten within `keptMs`, unless its host is down.
  * KR4. A process that knows no keys uses those that its service has kept (`KeyStore`), as long as their host is down. So a service
  *      starts without its issuer.
- * KR5. An answer is read up to `keysBytesMax` and for `readMaxMs`. One that has no keys counts as none.
+ * KR5. An answer is read up to `keysBytesMax` and for `readMaxMs`. An answer without keys counts as none.
  */
 import { readFile } from 'node:fs/promises'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
@@ -47,7 +47,7 @@ export function keysAt(
   { fetching = fetchAny, store, log, now = () => performance.now() }: KeysOptions = {},
 ): Keys {
   let restUntil = 0
-  /** When they were read last, or a failed attempt is to be repeated as if they had been. */
+  /** When they were read last. A failed attempt sets it so that the next is due after `restMs`. */
   let readAt = now()
   let reading: Promise<void> | undefined
   const failed = () => {

@@ -61,7 +61,7 @@ test('one customer cannot take all requests that are held open', () => {
   expect([status('mina'), status('hana'), status()]).toEqual([503, 503, 503])
 })
 
-test('the memory is limited, and the person heard of least recently is forgotten first', () => {
+test('the memory is limited, and the person whose entry was used least recently is dropped first', () => {
   const limits = new PersonLimits()
   taken(limits, 'mina', 'writes', writesPerMinute)
   for (let i = 0; i < personsMax * 2; i++) {
@@ -84,7 +84,7 @@ test.each([
   expect(householdOf(address)).toBe(household)
 })
 
-test('only what the proxies in front have added is believed', () => {
+test('only addresses that the proxies in front have added are trusted', () => {
   expect(clientOf('1.1.1.1, 2.2.2.2, 3.3.3.3', 0, '9.9.9.9')).toBe('9.9.9.9')
   expect(clientOf('1.1.1.1, 2.2.2.2, 3.3.3.3', 1, '9.9.9.9')).toBe('3.3.3.3')
   expect(clientOf('1.1.1.1, 2.2.2.2, 3.3.3.3', 2, '9.9.9.9')).toBe('2.2.2.2')

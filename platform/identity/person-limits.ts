@@ -9,7 +9,7 @@ import { Problem } from '../http/problem.ts'
 
 export const writesPerMinute = 30
 export const readsPerMinute = 300
-/** About 300 bytes each. Who was heard of least recently is forgotten first, and begins again. */
+/** About 300 bytes each. The entry that was used least recently is dropped first; its count starts over. */
 export const personsMax = 10_000
 
 export type Kind = 'reads' | 'writes'

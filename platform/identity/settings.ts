@@ -1,4 +1,4 @@
-/** The settings of identity: whether callers must say who they are, and whose tokens are believed. */
+/** The settings of identity: whether callers must say who they are, and whose tokens are trusted. */
 import { z } from 'zod'
 import { flag, integer, oneOf } from '../setting.ts'
 import { apiTokens } from './api-tokens.ts'
@@ -32,15 +32,13 @@ export const identitySettings = {
     /^[\x21-\x7e]+$/.test(it),
   )
     .optional()
-    .describe('Issuer (`iss`) whose tokens are believed; several are separated by commas'),
+    .describe('Issuer (`iss`) whose tokens are trusted; several are separated by commas'),
   TOKEN_JWKS_URL: list(
     'must be URLs like https://books.example/jwks.json or file:///etc/tokens/jwks.json, separated by commas',
     isKeysUrl,
   )
     .optional()
-    .describe(
-      'Where its public keys are: an `http`, `https` or `file` URL. Of several issuers, in their order',
-    ),
+    .describe('URL of its public keys: `http`, `https` or `file`. Of several issuers, in their order'),
   TOKEN_AUDIENCE: z
     .string()
     .regex(/^[\x21-\x7e]{1,200}$/, 'must be printable ASCII without spaces')
@@ -85,9 +83,7 @@ export function identityFaults(env: Record<string, string>): string[] {
   if (!on && env.PRODUCTION?.toLowerCase() === 'true')
     faults.push('IDENTITY must be on with PRODUCTION=true: otherwise everyone may do everything')
   if (on && !issuer && !env.API_TOKENS)
-    faults.push(
-      'IDENTITY is on, but no token is believed: set TOKEN_ISSUER and TOKEN_JWKS_URL, or API_TOKENS',
-    )
+    faults.push('IDENTITY is on, but no token is trusted: set TOKEN_ISSUER and TOKEN_JWKS_URL, or API_TOKENS')
   if (issuer && !url) faults.push('TOKEN_JWKS_URL is not set, but TOKEN_ISSUER needs it')
   if (url && !issuer) faults.push('TOKEN_ISSUER is not set, but TOKEN_JWKS_URL needs it')
   if (issuer && url && issuer.split(',').length !== url.split(',').length)

@@ -46,7 +46,7 @@ export class TestIssuer implements AsyncDisposable {
     return { keys: this.keys.map((it) => it.jwk) }
   }
 
-  /** Settings of a service that believes it. */
+  /** Settings of a service that trusts it. */
   get settings() {
     return { IDENTITY: 'on', TOKEN_ISSUER: issuerName, TOKEN_JWKS_URL: this.url }
   }

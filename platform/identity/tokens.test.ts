@@ -75,7 +75,7 @@ describe('a token', () => {
     expect(await refusal(tokens, await issuer.token(given, { expiresIn: -3 }))).toBe('accepted')
   })
 
-  test('of an issuer that is believed is not accepted with the name of another that is', async () => {
+  test('of a trusted issuer is not accepted with the name of another trusted issuer', async () => {
     await using other = await TestIssuer.start()
     const issuers = [
       { name: issuerName, keysUrl: issuer.url },
@@ -270,7 +270,7 @@ describe('the keys', () => {
     expect(reads).toBe(2)
   })
 
-  test('KR3: that were removed are believed by no token, however long none came', async () => {
+  test('KR3: that were removed verify no token, however long none came', async () => {
     const clock = { now: 0 }
     await using its = await TestIssuer.start()
     const { kid, alg } = its.keys[0]!
@@ -295,7 +295,7 @@ describe('the keys', () => {
     expect(found.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
 
-  test('TV1: that were removed are not believed for long, whatever the end that a remembered token has', async () => {
+  test('TV1: that were removed are not trusted for long, whatever the end that a remembered token has', async () => {
     const clock = { now: Date.now() }
     await using its = await TestIssuer.start()
     const monotonic = () => clock.now

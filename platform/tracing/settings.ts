@@ -18,7 +18,7 @@ export const tracingSettings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318')
     .optional()
     .describe(
-      'Where traces go, by OTLP over HTTP, such as `http://collector:4318`. They are posted to `/v1/traces` there. Without an endpoint nothing is traced',
+      'Endpoint of traces by OTLP over HTTP, such as `http://collector:4318`. They are posted to `/v1/traces` there. Without an endpoint nothing is traced',
     ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(['http', 'https'], 'http://collector:4318/v1/traces')
     .optional()

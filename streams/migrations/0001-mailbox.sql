@@ -1,4 +1,4 @@
--- What a service that consumes partitions keeps about them.
+-- The records of a service about the partitions that it consumes.
 
 create table mailbox (
   partition   int primary key,
@@ -8,7 +8,7 @@ create table mailbox (
   -- Sequence of the last event committed, and the one up to which every consumer is done.
   seq         bigint not null default 0,
   trimmed     bigint not null default 0,
-  -- Lease: who works on the partition until when. The epoch rises with each change of owner.
+  -- Lease: the worker that owns the partition, and until when. The epoch rises with each change of owner.
   epoch       bigint not null default 0,
   owner       text,
   lease_until timestamptz not null default '-infinity'

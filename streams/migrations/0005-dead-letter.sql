@@ -1,4 +1,4 @@
--- What operators look for. Null in letters from before, and where the message names none.
+-- The facts that operators search by. Null in letters from before, and where the message names none.
 alter table dead_letter
   add column type    text,
   add column subject text;

@@ -1,4 +1,4 @@
-/** The callers of a campaign with identity: an issuer that the services believe, and a token for each customer and for staff. */
+/** The callers of a campaign with identity: an issuer that the services trust, and a token for each customer and for staff. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

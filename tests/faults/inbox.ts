@@ -89,8 +89,8 @@ export const consoleDeliveries = (processes: ServiceProcess[]): Delivery[] =>
 const hungMs = 10_000
 
 /**
- * @returns when processes hung for longer than a lease, as they reported: on a machine that is too busy. What they had sent by then
- * is sent again, as promise 7 says.
+ * @returns when processes hung for longer than a lease, as they reported: on a machine that is too busy. Messages that they had sent by
+ * then are sent again, as promise 7 says.
  */
 export const hangs = (processes: ServiceProcess[]): Harm[] =>
   processes

@@ -83,7 +83,7 @@ export function frame(stage: () => Stage): void {
   })
 
   describe('the person at the keyboard', () => {
-    test('is chosen on a page, and every page says that anybody can', async () => {
+    test('is chosen on a page, and every page says that anyone can', async () => {
       const page = await stage().window()
       await page.goto('/')
       await page.getByRole('link', { name: 'Choose who you are' }).click()
@@ -91,7 +91,7 @@ export function frame(stage: () => Stage): void {
       await page.getByRole('button', { name: 'Continue' }).click()
       await page.waitForURL('/')
       const bar = page.getByRole('complementary', { name: 'Who are you?' })
-      expect(await bar.textContent()).toContain('anybody can act as anybody')
+      expect(await bar.textContent()).toContain('anyone can act as any user')
       expect(await bar.textContent()).toContain('You are mina, customer.')
     })
 

@@ -9,7 +9,7 @@ import { useStage } from './stage.ts'
 
 const stage = useStage(() => LoginStage.start())
 
-test('SE4, PR1: while the provider is down, nobody can log in, and people who are logged in go on', async () => {
+test('SE4, PR1: while the provider is down, login is unavailable, and people who are logged in go on', async () => {
   const page = await stage().logIn('mina', { allowed: /503/ })
   await stage().stopProvider()
   await stage().web.stop()
@@ -18,7 +18,7 @@ test('SE4, PR1: while the provider is down, nobody can log in, and people who ar
   await page.getByRole('heading', { name: 'My reservations' }).waitFor()
   const other = await stage().window({ allowed: /503/ })
   expect((await other.goto('/login'))!.status()).toBe(503)
-  await other.getByRole('heading', { name: 'Nobody can log in right now' }).waitFor()
+  await other.getByRole('heading', { name: 'Login is unavailable right now' }).waitFor()
   // Logging out needs no provider.
   await page.getByRole('button', { name: 'Log out' }).click()
   await page.waitForURL('/logged-out')

@@ -195,7 +195,7 @@ describe('a login', () => {
   })
 })
 
-test('a form of another site logs nobody out', async () => {
+test('a form of another site does not log people out', async () => {
   const cookie = `session=${await stage().forged({})}`
   const foreign: Record<string, string>[] = [
     { 'sec-fetch-site': 'cross-site' },

@@ -49,7 +49,7 @@ export function ownData(stage: () => Stage): void {
     })
     const erase = () => page.getByRole('button', { name: 'Erase' }).click()
     await erase()
-    await page.getByRole('alert').getByText('Say that you are sure.').waitFor()
+    await page.getByRole('alert').getByText('Tick the box to confirm.').waitFor()
     await page.getByLabel('Yes, erase my data').check()
     await erase()
     await page.getByRole('alert').getByText('You still have reservations').waitFor()

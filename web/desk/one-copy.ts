@@ -28,7 +28,7 @@ export async function findCopies(
   }
 }
 
-/** The card is asked for: the code of a slip can be read by anybody who passes the shelf. */
+/** The card is asked for: any visitor who passes the shelf can read the code of a slip. */
 export function showCopy(visit: Visit, copy: Copy): Html {
   const { desk, work } = visit.words
   return html`<section class="offer" aria-labelledby="copy">

@@ -4,7 +4,7 @@
  * ES1. A session that is ended here is refused at once by this process, and by others within `recheckMs`.
  * ES2. While the database is away, sessions go on, and those that this process has ended stay ended. It writes them down as soon as
  *      the database is back.
- * ES3. What ends a session needs no clock. What ends all sessions of a person ends those that began before.
+ * ES3. Ending one session needs no clock. Ending all sessions of a person ends those that began before.
  */
 import { hash } from 'node:crypto'
 import type { EndedStore } from '../../platform/identity/ended-store.ts'
@@ -17,7 +17,7 @@ type EndedSessionsOptions = {
   now?(): number
 }
 
-/** How long an answer of the database is believed. */
+/** How long an answer of the database is used. */
 const recheckMs = 5_000
 /** How long the database is left alone after it has failed. */
 const restMs = 5_000

@@ -71,8 +71,8 @@ export class Login {
   }
 
   /**
-   * Counts a request of a page, as the services count the calls: staff have no limit. What everyone may see, the pages ask for as
-   * themselves, without a limit there.
+   * Counts a request of a page, as the services count the calls: staff have no limit. The pages ask as themselves for data
+   * that everyone may see, without a limit there.
    * @throws {Problem} 429
    */
   limit(c: Context): void {

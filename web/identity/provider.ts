@@ -3,7 +3,7 @@
  *
  * PR1. Its discovery document is read at the first login, and again after it could not be read. A provider that is down stops logins
  *      and nothing else.
- * PR2. What a login has to bring back (state, nonce, verifier) is in a cookie of this browser, which is used once. So neither a code
+ * PR2. The state, nonce and verifier of a login are in a cookie of this browser, which is used once. So neither a code
  *      that was replayed nor one of another browser logs anyone in.
  * PR3. Each answer of the provider is read up to `answerBytesMax`, and for `answerS`.
  * PR4. Staff whose session is over must log in again at the provider (`auth_time`), which may ignore that it was asked to make them.

@@ -4,7 +4,7 @@
  * SE1. A session has a new id at each login. Its cookie is invisible to scripts, and sent to these pages alone.
  * SE2. Customers are logged out after 30 days without a page, staff after 30 minutes, and after 12 hours in any case.
  * SE3. Logging out ends it in every process, even for a copy of the cookie (`EndedSessions`).
- * SE4. What exists goes on while the provider and the database are away.
+ * SE4. Existing sessions continue while the provider and the database are down.
  */
 import { z } from 'zod'
 import { idSchema } from '../ids.ts'
@@ -48,5 +48,5 @@ export function expiryOf(it: Pick<Session, 'roles' | 'begun' | 'seen'>): number 
   return Math.floor(Math.min(it.seen + idleS, it.begun + wholeS))
 }
 
-/** Whether its use is to be noted: not at every page, because each note is a new cookie. */
+/** Whether its use must be noted: not at every page, because each note is a new cookie. */
 export const isToBeNoted = (it: Session, nowS: number): boolean => nowS - it.seen >= limitsOf(it).noteS

@@ -41,7 +41,7 @@ export const loginSettings = {
     .regex(/(^| )openid( |$)/, 'must contain openid')
     .default('openid')
     .describe(
-      'What the provider is asked for. Some give roles only with another scope, such as `openid roles`',
+      'Scope that the provider is asked for. Some give roles only with another scope, such as `openid roles`',
     ),
   OIDC_ROLES_CLAIM: claim()
     .default('roles')

@@ -12,7 +12,7 @@ export const enData = {
       'Your reservations lose your name, and your settings and messages are deleted. This cannot be undone. The record of what happened to books names you for up to 90 days or as long as the library has set.',
     confirm: 'Yes, erase my data',
     submit: 'Erase',
-    unconfirmed: 'Say that you are sure.',
+    unconfirmed: 'Tick the box to confirm.',
     active:
       'You still have reservations, or copies at home. Cancel the reservations and bring the copies back first. A cancellation takes a moment.',
   },

@@ -113,7 +113,7 @@ export const enStaff = {
     none: 'There is nothing to fetch.',
     found: (title: string, n: number) => (n === 1 ? title : `${title}: ${copies(n)} to fetch`),
     enter: 'Press Enter when it is on the hold shelf.',
-    notFound: (scan: string) => `“${scan}” is not to be fetched.`,
+    notFound: (scan: string) => `No copy to fetch matches “${scan}”.`,
     shelve: 'On the shelf',
     lost: 'Not found',
     lostAsk:
@@ -143,7 +143,7 @@ export const enStaff = {
     enter: 'Press Enter to take it back.',
     several: (n: number, hasMore: boolean) =>
       `${hasMore ? `More than ${copies(n)}` : copies(n)} are out. Choose the one that came back.`,
-    none: (scan: string) => `No copy that is out matches “${scan}”.`,
+    none: (scan: string) => `No checked-out copy matches “${scan}”.`,
     take: 'Returned',
     damaged: 'Damaged',
     damagedAsk: 'The copy is returned, and the library then has one copy less.',

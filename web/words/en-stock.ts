@@ -81,7 +81,7 @@ export const enStock = {
     ignored: (names: string) => `Columns that are not read: ${names}`,
     good: (lines: number, n: number) =>
       `No faults: ${lines === 1 ? '1 line' : say`${lines} lines`}, ${copies(n)}. Nothing is received yet.`,
-    another: 'This is another file than the one that was checked.',
+    another: 'This is not the file that was checked.',
     chooseAgain: 'Choose the same file again above, then receive it.',
     import: (n: number) => `Receive ${copies(n)}`,
     importing: 'Receiving the delivery',
@@ -209,7 +209,7 @@ export const enStock = {
   },
   wanted: {
     title: 'Wanted',
-    text: 'More customers want these books than there are copies. To order or to decline closes the request.',
+    text: 'More customers want these books than there are copies. Ordering or declining closes the request.',
     caption: 'Purchase requests',
     none: 'Nothing is wanted: there are copies for all.',
     refused: 'Refused',

@@ -120,8 +120,8 @@ export const ops: typeof en = {
       ready: '찾아갈 책 준비',
       reminder: '기한 안내',
       extended: '기한 연장',
-      expired: '기한이 지남',
-      'taken-back': '책을 되돌림',
+      expired: '예약 만료',
+      'taken-back': '보관 취소, 다시 대기',
       'handed-over': '수령',
     },
     status: {

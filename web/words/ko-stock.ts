@@ -135,7 +135,7 @@ export const koStock: typeof enStock = {
         PickupExtended: '기한 연장',
         CopyHandedOver: '대출',
         CopyReturned: '반납',
-        HoldExpired: '기한 안에 찾아가지 않음',
+        HoldExpired: '예약 만료',
         CopyTakenBack: '보관 취소, 다시 대기',
         ReservationRefused: '예약 거절',
         CopyReleased: '예약 취소',

@@ -60,13 +60,13 @@ export const ko: Words = {
     redriving: '몇 초 안에 메시지를 다시 처리합니다.',
     notRedrivable: '내용을 보관하지 못해 다시 처리할 수 없습니다. 폐기할 수는 있습니다.',
     failedAgain:
-      '아무 일도 하지 않았습니다. 페이지를 연 뒤에 다시 처리했지만 또 실패했습니다. 지금의 이유는 아래에 있습니다.',
+      '처리하지 않았습니다. 페이지를 연 뒤에 다시 처리했지만 또 실패했습니다. 새 실패 이유를 아래에서 확인해 주세요.',
     dropped: '메시지를 폐기했습니다. 앞으로 아무 영향도 주지 않습니다.',
     letterGone: '더 이상 데드 레터가 아닙니다. 이미 처리했거나 폐기했습니다.',
     retried: '첫 번째 수단부터 알림을 다시 보냅니다.',
     suppressed: '이 알림은 보내지 않습니다.',
     noticeChanged:
-      '아무 일도 하지 않았습니다. 페이지를 연 뒤에 알림이 바뀌었습니다. 지금의 상태는 아래에 있습니다.',
+      '처리하지 않았습니다. 페이지를 연 뒤에 알림이 바뀌었습니다. 현재 상태를 아래에서 확인해 주세요.',
   },
   errors: {
     notFound: '페이지가 없습니다',
@@ -100,7 +100,7 @@ export const ko: Words = {
   },
   as: {
     title: '누구신가요?',
-    bar: '로그인이 없어 누구나 다른 사람으로 행동할 수 있습니다.',
+    bar: '로그인 없이 운영 중이어서 누구나 다른 이용자로 쓸 수 있습니다.',
     you: (userid, role) => `지금은 ${userid}(${role})입니다.`,
     choose: '이용자 선택',
     change: '바꾸기',
@@ -119,7 +119,7 @@ export const ko: Words = {
     title: '로그인한 이용자',
     in: '로그인',
     leave: '로그아웃',
-    you: (userid, roles) => `${userid}(${roles}) 님으로 로그인했습니다.`,
+    you: (userid, roles) => `${userid} 님(${roles})으로 로그인했습니다.`,
     out: '로그아웃했습니다',
     outText: '여럿이 쓰는 컴퓨터라면 브라우저도 닫아 주세요.',
     over: '로그인이 끝났습니다',
@@ -192,7 +192,7 @@ export const ko: Words = {
       Returned: '반납 완료',
       Failed: '예약하지 못함',
       Canceled: '취소됨',
-      Expired: '기한이 지남',
+      Expired: '예약 만료',
     },
     text: {
       Requested: '예약을 접수했습니다. 결과는 곧 나오며, 시스템이 멈춘 경우에는 복구된 뒤에 나옵니다.',
@@ -202,7 +202,7 @@ export const ko: Words = {
       Collected: '책을 받아 가셨습니다.',
       Returned: '반납되었습니다. 고맙습니다.',
       Canceled: '예약이 취소되었습니다.',
-      Expired: '기한 안에 찾아가지 않으셔서 예약이 끝났습니다.',
+      Expired: '기한 안에 찾아가지 않으셔서 예약이 만료되었습니다.',
     },
     reason: {
       OutOfStock: '지금 예약할 수 있는 책이 없습니다. 책이 부족하다는 것을 도서관에 알렸습니다.',
@@ -248,8 +248,8 @@ export const ko: Words = {
     ready: '예약 서가에 준비',
     reminder: '기한 안내',
     extended: '기한 연장',
-    expired: '기한이 지남',
-    'taken-back': '책을 되돌려 다시 대기',
+    expired: '예약 만료',
+    'taken-back': '보관 취소, 다시 대기',
     requested: '예약 신청',
     'handed-over': '수령',
   },

@@ -14,8 +14,8 @@ export async function eraseContact(sql: Sql, userid: string): Promise<boolean> {
 }
 
 /**
- * Erases the customer from some of their notices, and what receivers answered. One that is not sent yet is not sent any more. A
- * dispatcher that has just claimed it may still send it.
+ * Erases the customer from some of their notices, and what receivers answered. Unsent notices are not sent any more,
+ * except a notice that a dispatcher has just claimed.
  * @returns how many; less than `erasedMax`: no more.
  */
 export async function eraseSomeNotices(sql: Sql, userid: string): Promise<number> {

@@ -15,8 +15,9 @@
  *     back, nothing is claimed for a moment, so that every process can first record what it sent meanwhile.
  * M4. When a dispatcher stops, running deliveries get a short grace period; longer ones are left to the lease.
  * M5. A delivery uses the state at the time of the claim: superseded and suppressed notices are not claimed, and addresses are
- *     read with the claim. Where an event may not have withdrawn what it supersedes (`supersession.ts`), as with an outcome
- *     that was given up and that an operator retries, the dispatcher looks for that event. A reminder is not sent after its deadline.
+ *     read with the claim. An event may not have withdrawn the notice that it supersedes (`supersession.ts`), such as an
+ *     outcome that was given up and that an operator retries: then the dispatcher looks for that event. A reminder is not sent
+ *     after its deadline.
  */
 
 import type { Series } from '../../../platform/busy-lines.ts'

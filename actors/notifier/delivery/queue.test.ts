@@ -292,7 +292,7 @@ describe('a reminder', () => {
     expect((await claim()).map((it) => it.kind)).toEqual(['ready'])
   })
 
-  test('N5: moves with an extension, once, whoever adds copies of its event to the stream', async () => {
+  test('N5: moves with an extension, once, although its event is added to the stream several times', async () => {
     const whose = { reservationid: randomUUID() }
     await database.commit([queue.shelved(whose, inDays(3))])
     const extension = deliveryOf(queue.extended(whose, inDays(6)))

@@ -1,4 +1,4 @@
--- How a customer wants to be told.
+-- A customer's addresses and preferences.
 create table customer (
   userid     text primary key,
   email      text,
@@ -7,8 +7,8 @@ create table customer (
   updated_at timestamptz not null default clock_timestamp()
 );
 
--- One message to one person over one channel: the log of what was told. The noticeid is derived from what it tells,
--- so the same outcome, told again by stock, finds its notice already here.
+-- One message to one person over one channel: the log of notices. The noticeid is derived from what the notice is about,
+-- so the same outcome, repeated by stock, finds its notice already here.
 create table notice (
   noticeid      uuid primary key,
   -- The order in which notices arose. Gaps mean nothing.
@@ -33,13 +33,13 @@ create unique index notice_seq on notice (seq);
 create index notice_userid on notice (userid, seq);
 create index notice_superseded on notice (seq) where superseded_at is not null;
 
--- What is still to be told: a narrow row per notice, gone once it is told. One that was given up rests at infinity.
+-- Unsent notices, one narrow row each, deleted once sent. A notice that was given up is due at infinity.
 create table undelivered (
   seq      bigint primary key,
   channel  text not null,
   -- When it may be claimed. A claim moves it into the future, so a notice whose dispatcher died comes back.
   due_at   timestamptz not null,
-  -- Rises with each claim, and so tells one claim from another.
+  -- Rises with each claim, and so distinguishes claims.
   attempts int not null default 0
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index undelivered_due on undelivered (channel, due_at);

@@ -1,13 +1,13 @@
--- Customers choose how they are told: null, as the operators say.
+-- The customer's choice of channels; null for the operators' choice.
 alter table customer add column phone text, add column channels text[];
 
--- The person's notice may move from channel to channel; its id is the same. What `not valid` leaves unchecked are rows
--- that hold what was allowed before, which still is.
+-- The person's notice may move from channel to channel; its id is the same. `not valid` leaves older rows unchecked: their
+-- values were allowed before, and still are.
 alter table notice
   alter column bookid drop not null,
-  -- What only some kinds have.
+  -- Details that only some kinds have.
   add column details jsonb,
-  -- When an operator had it tried again: from then on it has as long as a new one.
+  -- When an operator retried it: from then on it has as long as a new notice.
   add column retried_at timestamptz,
   drop constraint notice_kind_check,
   drop constraint notice_channel_check,
@@ -21,27 +21,27 @@ alter table notice
 comment on column notice.superseded_at is 'when it was taken out of the queue untold: superseded, or suppressed';
 
 alter table undelivered
-  -- What is added to it as long as nobody has tried to send it: further requests for a book, further failures of a channel.
+  -- The key under which further events are added until the first attempt: requests for a book, failures of a channel.
   add column gathers text,
   -- The channels that refused it for good.
   add column refused text[];
 create index undelivered_gathers on undelivered (gathers) where gathers is not null;
 
--- What came of each attempt to tell. The console needs none: it cannot refuse.
+-- The outcome of each attempt to send. The console has none: it cannot refuse.
 create table attempt (
   seq     bigint not null,
-  -- As the claim counted it, so that what is marked twice is noted once.
+  -- As the claim counted it, so that an attempt that is marked twice is noted once.
   attempt int not null,
   at      timestamptz not null default clock_timestamp(),
   channel text not null,
   outcome text not null check (outcome in ('sent', 'retry', 'failed')),
   error   text,
-  -- What the receiver said.
+  -- The answer of the receiver.
   answer  text,
   primary key (seq, attempt)
 );
 
--- What operators were told last of each alert.
+-- The last notice to operators about each alert.
 create table alert (
   fingerprint text primary key,
   status      text not null check (status in ('firing', 'resolved')),

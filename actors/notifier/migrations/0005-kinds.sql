@@ -1,4 +1,4 @@
--- The kinds of notices about books with a queue or a hold shelf. What they say besides is in `details`.
+-- The kinds of notices about books with a queue or a hold shelf. Their other facts are in `details`.
 alter table notice
   drop constraint notice_kind_check,
   add constraint notice_kind_check check (kind in (

@@ -109,7 +109,7 @@ export type FailureDetails = {
 
 /**
  * Derives the id of the notice about this outcome to this audience: a version 8 UUID (RFC 9562), always the same. It shares
- * its first 14 characters with the reservationid. Where those rise with time, noticeids rise too, and inserts stay at the
+ * its first 14 characters with the reservationid. If those rise with time, noticeids rise too, and inserts stay at the
  * end of the index.
  * @param occasion distinguishes notices of a kind that may come again: the turn, or the event's id.
  */

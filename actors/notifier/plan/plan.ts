@@ -8,8 +8,8 @@
  * N3. After a cancellation no outcome of that reservation is sent. A late outcome is planned as superseded: here, or by the
  *     handler if the cancellation (`supersededBy`) was in an earlier batch.
  * N4. Every event supersedes the unsent notices that it makes untrue (`supersession.ts`): those before it in its batch are
- *     superseded here, those of earlier batches by `withdrawals` and `pickups`. What these cannot name is found when it is
- *     claimed.
+ *     superseded here, those of earlier batches by `withdrawals` and `pickups`. Notices that these cannot name are found
+ *     when they are claimed.
  * N5. A customer is reminded of a deadline once, on the day before it. An extension moves the reminder.
  */
 import type { StockEvent } from '../../messages.ts'

@@ -17,7 +17,7 @@ const kindNames: Record<WordedKind, string> = {
   failed: '예약 실패',
   cancelled: '예약 취소',
   'purchase-requested': '구매 요청',
-  'delivery-failed': '전달 실패',
+  'delivery-failed': '전송 실패',
   alert: '경보',
   queued: '예약 대기',
   ready: '도서 준비',
@@ -193,7 +193,7 @@ export const korean: Language = {
       title: headline(subject, '다시 대기하게 되었습니다'),
       body: [
         `${losses[subject.cause ?? ''] ?? unavailable} 불편을 드려 죄송합니다.`,
-        '다시 대기하시게 되며, 받으신 순번이 있으면 그대로 유지됩니다. 다른 도서가 준비되면 알려 드리겠습니다.',
+        '다시 대기하시게 되며, 받으신 순번이 있으면 그대로 유지됩니다. 같은 도서의 다른 책이 준비되면 알려 드리겠습니다.',
       ],
       short: brief(subject, '도서에 문제가 있어 다시 대기하시게 되었습니다.'),
     }),
@@ -214,12 +214,12 @@ export const korean: Language = {
     'delivery-failed'(subject) {
       const { channel, kind, noticeid, more } = failureOf(subject)
       return {
-        title: `[도서 예약] 알림을 전달하지 못했습니다: ${channel}`,
+        title: `[도서 예약] 알림을 전송하지 못했습니다: ${channel}`,
         body: [
-          `'${kindNames[kind]}' 알림을 ${channel} 채널로 전달하지 못했습니다. 더 이상 재시도하지 않습니다.`,
-          ...(more > 0 ? [`같은 채널에서 전달하지 못한 알림이 ${more}건 더 있습니다.`] : []),
+          `'${kindNames[kind]}' 알림을 ${channel} 채널로 전송하지 못했습니다. 더 이상 재시도하지 않습니다.`,
+          ...(more > 0 ? [`같은 채널에서 전송하지 못한 알림이 ${more}건 더 있습니다.`] : []),
         ],
-        short: `[도서 예약] ${channel}: 전달하지 못한 알림 ${more + 1}건.`,
+        short: `[도서 예약] ${channel}: 전송하지 못한 알림 ${more + 1}건.`,
         facts: [['사유', subject.reason], ['알림 번호', noticeid], ...factsOf(subject)],
       }
     },

@@ -14,8 +14,8 @@ create table reservation (
 create index reservation_user on reservation (userid, reservationid);
 create index reservation_book on reservation (bookid, reservationid);
 
--- Commands that stock has not answered yet: a narrow row per reservation, gone once stock has answered. What to send is
--- read off the reservation.
+-- Commands that stock has not answered yet: a narrow row per reservation, deleted once stock has answered. The
+-- command is built from the reservation.
 create table outbox (
   partition     smallint not null,
   reservationid uuid not null,
@@ -25,7 +25,7 @@ create table outbox (
   primary key (partition, reservationid)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- The book list: a projection of stock, never newer than what stock told and never going back.
+-- The book list: a projection of stock, never newer than stock's events and never going back.
 create table book (
   bookid     text primary key,
   title      text not null,

@@ -1,4 +1,4 @@
--- What `GET /books?q=` searches. A table of its own, which counting copies does not touch: the row of a book, which changes with
+-- The text that `GET /books?q=` searches. A table of its own, which counting copies does not touch: the row of a book, which changes with
 -- each reservation, does not grow, and no index is added that would end its HOT updates. A trigger fills the table, so that a
 -- version of the service that does not know of it fills it too. The books that are there already come with the next file.
 

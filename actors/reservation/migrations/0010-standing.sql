@@ -1,4 +1,4 @@
--- What the reservation service keeps of a customer while reservations are limited (`ACTIVE_MAX`): the active ones, by id, and
+-- The record of a customer while reservations are limited (`ACTIVE_MAX`): the active ones, by id, and
 -- whether new ones are refused. One row, so that the statement that accepts a reservation can lock it and judge by it.
 create table standing (
   userid        text primary key,

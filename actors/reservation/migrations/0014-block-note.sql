@@ -6,5 +6,5 @@ create table block_note (
 ) with (fillfactor = 70);
 create index block_note_send on block_note (send_at);
 
--- Those who are blocked already.
+-- Customers who are blocked already.
 insert into block_note (reservationid) select unnest(active) from standing where block_reason is not null on conflict do nothing;

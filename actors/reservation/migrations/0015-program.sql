@@ -1,5 +1,5 @@
--- The program that made a reservation, where one did: programs read their own alone. A table of its own, because an index on the other
--- would be built while nobody could reserve.
+-- The program that made a reservation, where one did: a program reads only its own reservations. A table of its own, because no
+-- customer could reserve while an index on the other is built.
 create table program_reservation (
   program       text not null,
   reservationid uuid not null,

@@ -6,7 +6,7 @@ create table book (
   available bigint not null default 0 check (available >= 0),
   held      bigint not null default 0 check (held >= 0),
   version   bigint not null default 0,
-  -- False until the first receipt: somebody asked for a book that was never here.
+  -- False until the first receipt: a customer asked for a book that stock has never had.
   received  boolean not null default false,
   -- How many were refused since the last purchase or arrival, and whether the purchaser was asked.
   shortage  bigint not null default 0 check (shortage >= 0),

@@ -65,7 +65,7 @@ export abstract class Kubernetes implements AsyncDisposable {
       try {
         return await ask()
       } catch (error) {
-        if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}`, { cause: error })
+        if (performance.now() > deadline) throw new Error(`Timed out waiting for ${what}`, { cause: error })
         await delay(500)
       }
     }

@@ -24,7 +24,7 @@ const filesIn = (dataDir: string) => {
   }
 }
 
-/** Makes the keys unless they exist. @returns the settings of the pages, and of services that believe them. */
+/** Makes the keys unless they exist. @returns the settings of the pages, and of services that trust them. */
 export async function openIssuer(dataDir: string): Promise<Record<string, string>> {
   const { folder, signing, jwks, session } = filesIn(dataDir)
   await mkdir(folder, { recursive: true })

@@ -1,6 +1,6 @@
 /**
  * A real OpenID provider for this machine, as a process of its own. Four people can log in, each with one click and no password, so it is
- * for trials and tests alone. What it knows is in memory: after a restart it asks again who you are; sessions of the pages go on.
+ * for trials and tests alone. Its state is in memory: after a restart it asks again who you are; sessions of the pages go on.
  *
  * Environment: PORT, HOST, CLIENT_SECRET, PAGES_URL, and KEY_FILE, where its signing key is kept. It prints `listening`.
  */
@@ -107,10 +107,7 @@ async function choose(request: IncomingMessage, response: ServerResponse): Promi
   response
     .writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
     .end(
-      pageOf(
-        'Who are you?',
-        `<p>This provider is for trials: nobody needs a password.</p>${buttons.join('')}`,
-      ),
+      pageOf('Who are you?', `<p>This provider is for trials: no password is needed.</p>${buttons.join('')}`),
     )
 }
 

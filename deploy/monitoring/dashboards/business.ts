@@ -10,7 +10,7 @@ const errorShare = (window: string) =>
 export default dashboardOf({
   uid: 'bookreservation-business',
   title: 'Book reservations: business',
-  description: 'What customers get: reservations accepted and decided, shortage, notices.',
+  description: 'The customers’ view: reservations accepted and decided, shortage, notices.',
   variables: ['namespace'],
   rows: [
     {

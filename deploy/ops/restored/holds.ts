@@ -5,8 +5,8 @@
  * A reservation that its customer canceled stays Canceled. While its hold is active, stock is sent the release again. If its
  * copy was handed over, it is Collected or Returned, as it would be without a restore.
  *
- * Stock decides a reservation again whose status comes from a hold that stock does not have. One that no longer names its
- * customer is over, and stays as it is; if its hold is active again, it names the customer of the hold.
+ * Stock decides a reservation again whose status comes from a hold that stock does not have. A reservation that no longer
+ * names its customer is over, and stays as it is; if its hold is active again, it names the customer of the hold.
  */
 
 import type { Status } from '../../../actors/reservation/reservation.ts'

@@ -3,7 +3,7 @@ import { countOvertaken } from './order.ts'
 
 const move = (type: string, place: number) => ({ type, data: { place, first: true } })
 
-test('a customer who is served after all with a lower place has overtaken no one', () => {
+test('a customer who is served after all with a lower place has overtaken no customer', () => {
   const movements = [
     move('CopyReserved', 1),
     move('ReservationQueued', 2),

@@ -1,4 +1,4 @@
--- The keys under which a request was made. What the request did is found by the id that the key stands for.
+-- The keys under which a request was made. The request's effect is found by the id of its key.
 create table idempotency (
   key uuid primary key,
   fingerprint bytea not null,

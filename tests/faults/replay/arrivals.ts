@@ -21,7 +21,7 @@ export function checkServed(at: Scene, event: Served, life: Life | undefined): v
 export function checkQueued(at: Scene, event: Queued): void {
   const { it, where, shelf } = at
   if (shelf.available > 0 && shelf.queue.size === 0)
-    it.unjustified.push(`${where}: there were ${shelf.available} copies, and nobody waited`)
+    it.unjustified.push(`${where}: there were ${shelf.available} copies, and the queue was empty`)
   const position = shelf.queue.size + 1
   if (event.position !== position)
     it.misplaced.push(`${where}: position ${event.position} instead of ${position}`)

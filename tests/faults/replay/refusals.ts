@@ -41,7 +41,7 @@ function whyNotRefused({ it, shelf }: Scene, event: Refused): string | undefined
     return isGone ? undefined : `${shelf.queue.size} waited for ${copiesOf(shelf)} copies`
   }
   if (reason === 'QueueFull') {
-    if (shelf.queue.size === 0) return 'nobody waited'
+    if (shelf.queue.size === 0) return 'the queue was empty'
     const perCopy = queuePerCopy === null ? queueMax : queuePerCopy * copiesOf(shelf)
     return shelf.queue.size < Math.min(queueMax, perCopy) ? `only ${shelf.queue.size} waited` : undefined
   }

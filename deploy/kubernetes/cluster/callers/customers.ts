@@ -43,7 +43,7 @@ const answerMs = 15_000
 const pauseMs = 20
 const failuresShown = 20
 
-/** More than anybody takes. */
+/** More than any customer takes. */
 async function receive({ at: { stock }, books }: Crowd): Promise<void> {
   const connection = await HttpConnection.open(stock.host, stock.port)
   for (const bookid of books) {

@@ -116,7 +116,7 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'the pages have no secret where nobody logs in',
+    claim: 'the pages have no secret where there is no login',
     faults: (manifests) =>
       sourcesOf(mainOf(find(manifests, 'Deployment', 'web')))
         .filter(({ kind }) => kind === 'Secret' && !hasLogin(manifests))
@@ -172,14 +172,14 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'the services believe the tokens of the pages, whose keys they read from them',
+    claim: 'the services trust the tokens of the pages, and read the keys from the pages',
     faults: (manifests) =>
       pagesWithLogin(manifests).flatMap((it) => {
         const { login } = toPagesConfig(filledIn(environmentOf(manifests, mainOf(it))))
         const { TOKEN_ISSUER, TOKEN_JWKS_URL } = settingsOf(manifests)
         const [{ port }] = find(manifests, 'Service', 'web').spec.ports
         return [
-          ...(login?.tokenIssuer === TOKEN_ISSUER ? [] : [`They do not believe ${login?.tokenIssuer}`]),
+          ...(login?.tokenIssuer === TOKEN_ISSUER ? [] : [`They do not trust ${login?.tokenIssuer}`]),
           ...(TOKEN_JWKS_URL === `http://web:${port}/.well-known/jwks.json` ? [] : ['They read other keys']),
         ]
       }),
