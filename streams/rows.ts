@@ -47,6 +47,12 @@ export const fencedRows = <Item extends { partition: number }, Names extends str
   columns: Columns<Item, Names>,
 ): Fragment => select(sql, items, { partition: 'int', ...columns }, fence)
 
+/** @returns the names of columns, to write what was read: `insert into t (${names(sql, c)}) select ${names(sql, c)} from …`. */
+export const names = (sql: Sql, columns: object): Fragment => {
+  const list = Object.keys(columns).join(', ')
+  return sql(cached(list, () => [list]))
+}
+
 /** An array is looked up once; `in (select …)` would be joined row by row. */
 const fence = ' where partition = any(array(select partition from fenced))'
 
@@ -61,11 +67,7 @@ function select<Item>(sql: Sql, items: readonly Item[], columns: object, where: 
     types.push([name, type])
     key += ` ${name} ${type}`
   }
-  let template = templates.get(key)
-  if (!template) {
-    template = templateOf(types, where)
-    templates.set(key, template)
-  }
+  const template = cached(key, () => stringsOf(types, where))
   return sql(template, ...arrays)
 }
 
@@ -87,14 +89,23 @@ function toArray<Item>(
 /** By their columns: the driver keeps something for every template it has seen, so equal ones must be the same. */
 const templates = new Map<string, TemplateStringsArray>()
 
-function templateOf(columns: [name: string, type: Type][], where: string): TemplateStringsArray {
+function cached(key: string, stringsOf: () => string[]): TemplateStringsArray {
+  let template = templates.get(key)
+  if (!template) {
+    const strings = stringsOf()
+    template = Object.assign(strings, { raw: strings })
+    templates.set(key, template)
+  }
+  return template
+}
+
+function stringsOf(columns: [name: string, type: Type][], where: string): string[] {
   const names = columns.map(([name]) => name)
   const selected = columns.map(([name, type]) => (type === 'bool' ? `${name}::bool as ${name}` : name))
   const casts = columns.map(([, type]) => `::${type === 'bool' ? 'text' : type}[]`)
-  const strings = [
+  return [
     `(select ${selected.join(', ')} from unnest(`,
     ...casts.slice(0, -1).map((cast) => `${cast}, `),
     `${casts.at(-1)}) as r (${names.join(', ')})${where})`,
   ]
-  return Object.assign(strings, { raw: strings })
 }

@@ -7,8 +7,8 @@ import { sources } from '../deploy/local/sources.ts'
 
 const invariant = /^ \* +([A-Z]{1,2})(\d+)\. /gm
 const inAnotherForm = /^ \*[ -]*\**[A-Z]{1,2}\d+(?:\*\*|[:)]| {2})/m
-/** The ids at the beginning of a title: `test('L1: …')`, `test.each(cases)('R1, P1: …')`. */
-const citations = /(?:\btest[.\w]*|\))\(\s*['"`]((?:[A-Z]{1,2}\d+, )*[A-Z]{1,2}\d+): /g
+/** The ids at the beginning of a text, which is a title: `test('L1: …')`, or one of those of `test.each`. */
+const citations = /['"`]((?:[A-Z]{1,2}\d+, )*[A-Z]{1,2}\d+): /g
 
 const files = sources('.ts', '.mjs').map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }))
 const isTest = ({ file }: { file: string }) => file.endsWith('.test.ts')

@@ -3,8 +3,8 @@
  *
  *     deploy, load, tests  →  actors, web  →  platform  →  streams
  *
- * No service imports from another one, and no files import each other in a circle. The pages (`web/`) have no stores: they import
- * nothing of `actors/` and `streams/`. Tests beside the code may use `tests/`.
+ * No service imports from another one, and no files import each other in a circle. The pages (`web/`) store only ended sessions, and
+ * import from `platform/` alone. Tests beside the code may use `tests/`.
  */
 import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'

@@ -51,6 +51,17 @@ async function cookieOf(userid: string, role = 'customer'): Promise<string> {
 const get = async (path: string, address: string, cookie = '') =>
   await app.request(path, { headers: { 'x-forwarded-for': `198.51.100.9, ${address}`, cookie } })
 
+/** Asks until it is refused: slow requests earn some more. @returns how many were served before, and the last answer. */
+async function flood(path: string, address: string, cookie: string) {
+  let served = 0
+  let last = await get(path, address, cookie)
+  while (last.status === 200 && served < readsPerMinute * 4) {
+    served++
+    last = await get(path, address, cookie)
+  }
+  return { served, last }
+}
+
 test('a flood of an address or a customer is answered with 429 and Retry-After, and others are served', async () => {
   const [mina, hong, jun] = [
     await cookieOf('mina'),
@@ -61,13 +72,10 @@ test('a flood of an address or a customer is answered with 429 and Retry-After, 
     ['/logged-out', '203.0.113.1', ''],
     ['/me/data', '203.0.113.2', mina],
   ] as const) {
-    const answers: number[] = []
-    for (let i = 0; i < readsPerMinute * 1.2; i++) answers.push((await get(path, address, cookie)).status)
-    expect(answers.slice(0, readsPerMinute)).toEqual(Array(readsPerMinute).fill(200))
-    expect(answers).toContain(429)
-    const refused = await get(path, address, cookie)
-    expect(refused.status).toBe(429)
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    const { served, last } = await flood(path, address, cookie)
+    expect(served).toBeGreaterThanOrEqual(readsPerMinute)
+    expect(last.status).toBe(429)
+    expect(Number(last.headers.get('retry-after'))).toBeGreaterThan(0)
   }
   expect((await get('/logged-out', '203.0.113.3')).status).toBe(200)
   expect((await get('/me/data', '203.0.113.2', hong)).status).toBe(200)

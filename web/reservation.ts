@@ -16,12 +16,15 @@ export const reservationPath = (reservationid: string): string => `/me/${reserva
 export const titleOfReservation = (visit: Visit, { bookid }: Reservation, title: Title | undefined): string =>
   title?.title || visit.words.book.untitled(bookid)
 
-const tones: Record<string, string> = {
-  Ready: 'good',
-  Reserved: 'good',
-  Waiting: 'warm',
+export const tones: Record<string, string> = {
   Requested: 'warm',
+  Waiting: 'warm',
+  Reserved: 'good',
+  Ready: 'good',
+  Collected: '',
+  Returned: '',
   Failed: 'bad',
+  Canceled: '',
   Expired: 'bad',
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { PrintedNotice } from './console.ts'
-import { waryEvents } from './handler.ts'
+import { lookupEvents } from './handler.ts'
 import { nobody, ordered, purchaseRequested, released, reserved } from './plan/testing.ts'
 import { deliveryOf, NotifierDatabase, worker } from './testing.ts'
 
@@ -103,15 +103,15 @@ describe('an answer that stock marks as its first', () => {
   test('is not looked up: if its notice exists, Postgres refuses the batch, and the next try inserts no second notice', async () => {
     const { answer } = events()
     await database.commit([answer], { routing: nobody })
-    const { handler } = await experienced(waryEvents)
+    const { handler } = await experienced(lookupEvents)
     const batch = [events().answer, answer, events().cancellation]
     await expect(database.commit(batch, { handler })).rejects.toMatchObject({ code: '23505' })
-    await database.commit(batch, { handler, fresh: true })
+    await database.commit(batch, { handler, afterRefusal: true })
     expect((await console()).map((it) => it.kind)).toEqual(['reserved', 'reserved', 'cancelled'])
   })
 
   test('supersedes and is superseded like any other', async () => {
-    const { handler, printed } = await experienced(waryEvents)
+    const { handler, printed } = await experienced(lookupEvents)
     const [beside, before] = [events(), events()]
     await database.commit([beside.answer, beside.cancellation], { handler })
     await database.commit([before.answer], { handler })
@@ -120,7 +120,7 @@ describe('an answer that stock marks as its first', () => {
   })
 
   test('needs the mark: an answer from an earlier version of stock, without it, is looked up', async () => {
-    const { handler, printed } = await experienced(waryEvents)
+    const { handler, printed } = await experienced(lookupEvents)
     const [known, late] = [randomUUID(), randomUUID()].map((reservationid) => ({ reservationid }))
     await database.commit([reserved(known!), released(late!)], { routing: nobody })
     await database.commit([reserved(known!), reserved(late!)], { handler })
@@ -128,7 +128,7 @@ describe('an answer that stock marks as its first', () => {
   })
 
   test('is not trusted if it may have been read before: a copy from another client is looked up', async () => {
-    const { handler, printed } = await experienced(waryEvents)
+    const { handler, printed } = await experienced(lookupEvents)
     const [one, two] = [events(), events()].map((it) => deliveryOf(it.answer))
     await database.commitDeliveries([one!], { handler })
     // A copy from the same commit, and one from an older commit.
@@ -143,11 +143,11 @@ describe('an answer that stock marks as its first', () => {
   })
 
   const untrusting: [string, () => Promise<Awaited<ReturnType<typeof experienced>>>][] = [
-    ['at first', () => experienced(waryEvents - 1)],
+    ['at first', () => experienced(lookupEvents - 1)],
     [
       'after any doubt',
       async () => {
-        const it = await experienced(waryEvents)
+        const it = await experienced(lookupEvents)
         it.handler.forget?.(0)
         return it
       },
@@ -155,7 +155,7 @@ describe('an answer that stock marks as its first', () => {
     [
       'after Postgres has refused a batch',
       async () => {
-        const it = await experienced(waryEvents)
+        const it = await experienced(lookupEvents)
         await it.handler.handle([], true)
         return it
       },

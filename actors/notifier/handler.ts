@@ -36,13 +36,13 @@ export type NoticeHandlerOptions = PrintOnceOptions & {
 }
 
 /** How many events are looked up after any doubt: some seconds of a rush, and more than the usual lag. */
-export const waryEvents = 20_000
+export const lookupEvents = 20_000
 
 export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent> {
   const { sql, routing, delays, onCommitted } = options
   const printer = new PrintOnce(options)
   /** For how many more events stock's mark is not trusted. */
-  let wary = waryEvents
+  let lookupsLeft = lookupEvents
   const repetition = new Repetition()
 
   /** Without a purchaser to notify, requests are not gathered. */
@@ -61,20 +61,20 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
     parse: parseStockEvent,
 
     forget() {
-      wary = waryEvents
+      lookupsLeft = lookupEvents
     },
 
-    async handle(batch: Delivery<StockEvent>[], fresh = false): Promise<Effects> {
-      if (fresh) wary = waryEvents
-      const isWary = fresh || wary > 0
-      wary = Math.max(0, wary - batch.length)
+    async handle(batch: Delivery<StockEvent>[], afterRefusal = false): Promise<Effects> {
+      if (afterRefusal) lookupsLeft = lookupEvents
+      const looksUp = afterRefusal || lookupsLeft > 0
+      lookupsLeft = Math.max(0, lookupsLeft - batch.length)
       const contacts = await readContacts(sql, useridsOf(batch))
       const occurrences = batch.map((delivery) => {
         const { message, partition, envelope } = delivery
         const isNew = repetition.isNew(delivery)
         return {
           event: message,
-          first: isNew && !isWary && 'first' in message && message.first === true,
+          first: isNew && !looksUp && 'first' in message && message.first === true,
           id: envelope.id,
           partition,
           traceparent: envelope.traceparent ?? null,
@@ -101,7 +101,7 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
       const { plan, gatherings } = gathers
         ? gatheredOf(planned, printed)
         : { plan: withoutQueues(planned), gatherings: [] }
-      const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))
+      const mayExist = afterRefusal || plan.notices.some((it) => existing.has(it.noticeid))
       return {
         writes: [...planWrites(sql, plan, gatherings, delays, mayExist), ...described],
         events: [],

@@ -67,17 +67,17 @@ const eventOf = (i: number, rules: boolean): StockEvent => {
 
 /**
  * Handles and commits a batch of every event.
- * @param fresh as if Postgres had refused it before.
+ * @param afterRefusal as if Postgres had refused it before.
  * @param rules whether some of them are of books with rules.
  */
-async function commitBatch(sql: Sql, size: number, fresh: boolean, rules: boolean): Promise<void> {
+async function commitBatch(sql: Sql, size: number, afterRefusal: boolean, rules: boolean): Promise<void> {
   const batch = range(size).map((i) => ({
     partition: i % partitions,
     position: '1-0',
     envelope: { id: randomUUID() } as never,
     message: eventOf(i, rules),
   }))
-  const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch, fresh)
+  const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch, afterRefusal)
   const advances = range(partitions).map((partition) => ({
     partition,
     epoch: 0,
@@ -116,9 +116,9 @@ async function operate(sql: Sql): Promise<void> {
 
 async function expectHot(size: number): Promise<void> {
   // There are only four partitions.
-  for (const fresh of [false, true])
+  for (const afterRefusal of [false, true])
     for (const rules of [false, true]) {
-      const act = (sql: Sql) => commitBatch(sql, size, fresh, rules)
+      const act = (sql: Sql) => commitBatch(sql, size, afterRefusal, rules)
       expect(await expectIndexes(hot, act, { small: ['mailbox'] })).toBe(4)
     }
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)

@@ -25,7 +25,7 @@ type CommitOptions = {
   gatherMs?: number
   fence?: boolean
   /** True: Postgres refused the batch before. */
-  fresh?: boolean
+  afterRefusal?: boolean
   handler?: Handler<StockEvent>
 }
 
@@ -106,13 +106,20 @@ export class NotifierDatabase implements AsyncDisposable {
 
   async commitDeliveries(
     batch: Delivery<StockEvent>[],
-    { routing = chat, delayMs = 0, gatherMs = 0, fence = true, fresh = false, handler }: CommitOptions = {},
+    {
+      routing = chat,
+      delayMs = 0,
+      gatherMs = 0,
+      fence = true,
+      afterRefusal = false,
+      handler,
+    }: CommitOptions = {},
   ): Promise<PrintedNotice[]> {
     const printed: PrintedNotice[] = []
     const handling =
       handler ??
       this.handler({ routing, delays: { delayMs, gatherMs }, print: (notices) => printed.push(...notices) })
-    const { writes, results, committed } = await handling.handle(batch, fresh)
+    const { writes, results, committed } = await handling.handle(batch, afterRefusal)
     const epoch = fence ? 0 : -1
     const advances = [...new Set(batch.map((it) => it.partition))].map((partition) => ({
       partition,

@@ -1,7 +1,7 @@
 /** Accepts reservations within the limit of each customer, and refuses those of blocked customers. */
 
 import type { Sql } from '../../streams/postgres.ts'
-import { rows } from '../../streams/rows.ts'
+import { names, rows } from '../../streams/rows.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { activeOf, isBlocked } from './standings.ts'
 import {
@@ -44,10 +44,11 @@ export async function admit(
   if (activeMax === 0) return await insert(sql, reservations, resendAfterMs)
   const keyed = reservations.some((it) => it.keyed)
   const callers = hasCallers(reservations)
+  const columns = columnsOf({ waits: true, callers })
   const caller = callers ? sql`, authtype, authid` : sql``
   const [row] = await sql<{ at: Date; accepted: string[] | null; refused: Refusal[] | null }[]>`
     with given as (
-      select r.* from ${rows(sql, reservations, columnsOf({ waits: true, callers }))} as r
+      select r.* from ${rows(sql, reservations, columns)} as r
       -- A repeated key takes no second slot.
       ${keyed ? sql`where not exists (select from reservation s where s.reservationid = r.reservationid)` : sql``}
     ), asked as (
@@ -74,14 +75,13 @@ export async function admit(
         else 'LimitReached' end as reason
       from given
     ), inserted as (
-      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at,
-        status, reason, active, active_max, wait ${caller})
-      select reservationid, bookid, userid, partition, traceparent, now(), now(),
+      insert into reservation (${names(sql, columns)}, created_at, updated_at, status, reason, active, active_max)
+      select ${names(sql, columns)}, now(), now(),
         case when reason is null then 'Requested' else 'Failed' end, reason,
         case reason when 'LimitReached' then (
           (select jsonb_object_agg(userid, cardinality(active)) from judged) ->> userid
         )::int end,
-        case reason when 'LimitReached' then ${activeMax}::int end, wait ${caller}
+        case reason when 'LimitReached' then ${activeMax}::int end
       from decided
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}

@@ -55,7 +55,7 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
   return {
     parse: parseStockEvent,
 
-    async handle(all, again): Promise<Effects> {
+    async handle(all, afterRefusal): Promise<Effects> {
       const redriven = all.some((it) => it.redriven)
       const batch = redriven ? await withoutOld(all) : all
       const events = batch.map((it) => it.message)
@@ -94,7 +94,7 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
         ),
         committed(_, results) {
           // An event that was a dead letter may have come after later ones.
-          if (again) for (const { bookid } of queue.lengths) wrong.set(bookid, nowMs())
+          if (afterRefusal) for (const { bookid } of queue.lengths) wrong.set(bookid, nowMs())
           const changes: Changed[] = []
           for (const it of results as Reported[]) {
             if ('moves' in it) changes.push(...movedBy(it.moves ?? [], batch))

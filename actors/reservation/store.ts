@@ -1,7 +1,7 @@
 /** Reservations in Postgres: insert, cancel, decide, find. */
 import type { AuthContext } from '../../streams/envelope.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import { type Columns, fencedRows, rows } from '../../streams/rows.ts'
+import { type Columns, fencedRows, names, rows } from '../../streams/rows.ts'
 import { positionIn } from './queue.ts'
 import {
   active,
@@ -87,12 +87,12 @@ export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: 
   const keyed = reservations.some((it) => it.keyed)
   const waits = reservations.some((it) => it.wait === false)
   const callers = hasCallers(reservations)
-  const more = sql`${waits ? sql`, wait` : sql``} ${callers ? sql`, authtype, authid` : sql``}`
+  const columns = columnsOf({ waits, callers })
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
-      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at ${more})
-      select reservationid, bookid, userid, partition, traceparent, now(), now() ${more}
-      from ${rows(sql, reservations, columnsOf({ waits, callers }))} as r
+      insert into reservation (${names(sql, columns)}, created_at, updated_at)
+      select ${names(sql, columns)}, now(), now()
+      from ${rows(sql, reservations, columns)} as r
       -- A fixed order, so that two processes with the same repeated keys do not deadlock.
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}

@@ -88,11 +88,11 @@ async function handled(sql: Sql, commands: StockCommand[], size: number, rules =
     sql,
     committed: (_, decided) => void decisions.push(...decided.map((it) => JSON.stringify(it.event))),
   })
-  let [seq, position, fresh] = [0, 0, false]
+  let [seq, position, afterRefusal] = [0, 0, false]
   while (position < commands.length) {
     const from = position
     const batch = commands.slice(from, from + size).map((message) => delivery(0, `${++position}-0`, message))
-    const effects = await handler.handle(batch, fresh)
+    const effects = await handler.handle(batch, afterRefusal)
     const advance = {
       partition: 0,
       epoch: 0,
@@ -106,9 +106,9 @@ async function handled(sql: Sql, commands: StockCommand[], size: number, rules =
     const moved = { ...advance, from: from === 0 ? '0-0' : advance.from }
     const committing = commit(sql, { advances: [moved], events, letters: [], redriven: [], writes, results })
     const done = await committing.catch((error) => {
-      if (fresh || !isDataError(error)) throw error
+      if (afterRefusal || !isDataError(error)) throw error
     })
-    fresh = !done
+    afterRefusal = !done
     if (!done) {
       handler.forget?.(0)
       position = from

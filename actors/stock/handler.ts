@@ -82,8 +82,8 @@ export function stockCommandHandler(options: StockCommandHandlerOptions): Handle
 
     forget: (partition) => cache.forget(partition),
 
-    async handle(batch, fresh): Promise<Effects> {
-      lookupsLeft = fresh ? lookupBatches : Math.max(0, lookupsLeft - 1)
+    async handle(batch, afterRefusal): Promise<Effects> {
+      lookupsLeft = afterRefusal ? lookupBatches : Math.max(0, lookupsLeft - 1)
       const memory = await load(batch)
       const now = surroundings()
       const changes = new Changes(memory, await loadClaims(batch, memory, now), now)

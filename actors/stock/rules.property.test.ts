@@ -123,7 +123,7 @@ const defaults = fc.constantFrom(...Object.values(presets), {
 })
 const commands = fc.array(command, { minLength: 20, maxLength: 80, size: 'max' })
 
-test('BQ2: no copy is lost or created, places are served in order, and each step is allowed', () => {
+test('BR1, BR2, BQ2: no copy is lost or created, places are served in order, and each step is allowed', () => {
   fc.assert(
     fc.property(defaults, commands, (rules, sequence) => {
       const actor = new BookActor(rules)

@@ -105,7 +105,7 @@ export class BookActor {
     const { available, held, out = 0, waiting = 0 } = event
     if (event.type === 'CopiesReceived') this.#stocked += event.qty
     if (event.type === 'CopiesWithdrawn') this.#stocked -= event.qty
-    // I1
+    // BR1
     expect(available + held + out, JSON.stringify(event)).toBe(this.#stocked)
     expect(Math.min(available, held, out, waiting)).toBeGreaterThanOrEqual(0)
     if ('reservationid' in event) {
@@ -114,19 +114,19 @@ export class BookActor {
       const waits = this.#of('waiting')
       const isFirst = 'first' in event && event.first
       if (type === 'CopyReserved' && isFirst) {
-        // I3, I4
+        // BQ1, BQ3
         const ahead = waits.filter((it) => event.waited && it.place < event.place!)
         expect(ahead).toEqual([])
         if (!event.waited) expect(waits).toEqual([])
       }
       if (type === 'HoldExpired' && isFirst) {
-        // I8
+        // BR4
         expect(before?.hold.status).toBe('ready')
         const { pickupBy } = before!.hold as { pickupBy: string }
         expect(message.type === 'ExpireHold' && pickupBy <= message.at).toBe(true)
       }
       if (type === 'CopyHandedOver' && isFirst) {
-        // I9
+        // BR5
         expect(this.handedOver).not.toContain(reservationid)
         expect(['held', 'ready']).toContain(before?.hold.status)
         this.handedOver.add(reservationid)
@@ -135,11 +135,11 @@ export class BookActor {
       if (before) expect(userid).toBe(before.userid)
       this.holds.set(reservationid, { userid, hold: holdAfter(before?.hold, event, lapsesAt) })
     }
-    // I10
+    // BR2
     expect(waiting).toBe(this.#of('waiting').length)
     expect(held).toBe(this.#of('held', 'ready').length)
     expect(out).toBe(this.#of('collected').length)
-    // I5
+    // BR3
     if (!this.rules.onePerBook || this.#mayHaveTwins) return
     const active = [...this.holds.values()].filter((it) => isActive(it.hold)).map((it) => it.userid)
     expect(new Set(active).size).toBe(active.length)
@@ -153,7 +153,7 @@ export class BookActor {
   /** Handles what stock sends itself, until the book is at rest. */
   rest(): void {
     while (isUntended(this.book, this.rules)) this.take({ type: 'TendQueue', bookid: this.book.bookid })
-    // I2
+    // BQ2
     expect(this.book.available > 0 && this.book.waiting > 0).toBe(false)
   }
 }

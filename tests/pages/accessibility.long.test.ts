@@ -5,7 +5,9 @@ import { reserve } from '../harness/acts.ts'
 import { folder, visit } from './accessibility.ts'
 import { fill, ids, prepare } from './library.ts'
 import { useStage } from './stage.ts'
-import { down, empty, pages, type State, states } from './states.ts'
+import { down } from './states/down.ts'
+import type { State } from './states/state.ts'
+import { empty, pages, states } from './states.ts'
 
 /** Axe reads a page four times, on a machine that may be busy. */
 const patienceMs = 90_000

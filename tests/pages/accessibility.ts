@@ -7,7 +7,8 @@ import type { Page } from 'playwright-core'
 import { beforeAll, describe, test } from 'vitest'
 import { ids, prepare } from './library.ts'
 import { expectAccessible, type Stage } from './stage.ts'
-import { pages, type State } from './states.ts'
+import type { State } from './states/state.ts'
+import { pages } from './states.ts'
 
 export const folder = process.env.PICTURES
 

@@ -3,7 +3,7 @@ import { eventually } from '../doubles/eventually.ts'
 import { cancel, everyNotice, reserveAndWait } from '../harness/acts.ts'
 import { postAlerts } from './operators.ts'
 import type { Stage } from './stage.ts'
-import { reader } from './states.ts'
+import { reader } from './states/state.ts'
 import { freshIsbn } from './stock-room.ts'
 
 const [long, author] = [

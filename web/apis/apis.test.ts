@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { active } from '../../actors/reservation/reservation.ts'
 import { root } from '../../deploy/local/root.ts'
 import { serviceNames } from '../../platform/config.ts'
+import { activeStatuses, tones } from '../reservation.ts'
 import { en } from '../words/en.ts'
+import { ko } from '../words/ko.ts'
 import type { Operation } from './call.ts'
-import { operations as notifier } from './notifier.ts'
+import { channels, operations as notifier } from './notifier.ts'
 import { operations as operators } from './operators.ts'
 import { operations as reservation } from './reservation.ts'
 import { operations as stock } from './stock.ts'
@@ -144,18 +147,48 @@ test('a field that is gone, may be absent or has another type is found', () => {
   expect(found(z.object({ d: z.string() }))).not.toEqual([])
 })
 
-test('each status and each reason of a reservation has its words', () => {
+const sorted = (words: Record<string, unknown>) => Object.keys(words).toSorted()
+
+/** @returns where one of them has words, or texts in place of words, and the other has not. */
+function differences(one: unknown, other: unknown, path = ''): string[] {
+  if (typeof one !== typeof other) return [path]
+  if (typeof one !== 'object' || one === null || other === null) return []
+  const [these, those] = [one, other] as Record<string, unknown>[]
+  const names = new Set([...Object.keys(these!), ...Object.keys(those!)])
+  return [...names].flatMap((name) => differences(these![name], those![name], `${path}.${name}`))
+}
+
+test('both languages have the same words', () => {
+  expect(differences({ a: { b: '' } }, { a: { c: '' } })).toEqual(['.a.b', '.a.c'])
+  expect(differences(en, ko)).toEqual([])
+})
+
+test('each status of a reservation has its tone and words, and each reason its words', () => {
   const { properties } = documentOf('reservation').components.schemas.Reservation!
   const { reservation: words } = en
-  expect(Object.keys(words.status)).toEqual(expect.arrayContaining(properties!.status!.enum!))
+  const statuses = properties!.status!.enum!.toSorted()
+  expect(sorted(tones)).toEqual(statuses)
+  expect(sorted(words.status)).toEqual(statuses)
+  // Failed is explained by its reason.
+  expect([...sorted(words.text), 'Failed'].toSorted()).toEqual(statuses)
   const reasons = properties!.reason!.enum!.filter((it) => it !== null)
-  expect(Object.keys(words.reason).toSorted()).toEqual(reasons.toSorted())
+  expect(sorted(words.reason)).toEqual(reasons.toSorted())
+})
+
+test('a reservation is active for pages while it is for the reservation service', () => {
+  expect(activeStatuses.toSorted()).toEqual(active.toSorted())
+})
+
+test('a customer can choose each channel of the document, and each has its words', () => {
+  const { Contact } = documentOf('notifier').components.schemas
+  const documented = Contact!.properties!.channels!.items!.enum!.toSorted()
+  expect(channels.toSorted()).toEqual(documented)
+  expect(sorted(en.settings.channel)).toEqual(documented)
 })
 
 test('each kind, status and channel that operators see has its words', () => {
   const { notices, notice, letters, kinds, channel } = en.ops
   const { schemas } = documentOf('notifier').components
-  const sorted = (words: Record<string, string>) => Object.keys(words).toSorted()
   const values = (schema: string, property: string) =>
     schemas[schema]!.properties![property]!.enum!.toSorted()
   expect(sorted(notices.kind)).toEqual(values('Notice', 'kind'))

@@ -7,7 +7,7 @@ export const notices: Bug[] = [
     edits: [
       {
         file: 'actors/notifier/handler.ts',
-        find: "first: isNew && !isWary && 'first' in message && message.first === true",
+        find: "first: isNew && !looksUp && 'first' in message && message.first === true",
         replace: 'first: true',
       },
     ],

@@ -190,48 +190,48 @@ test('a reservation from before its book had rules is no second one of its custo
 describe('the faulty log of a book with rules is detected', () => {
   test.each<[string, Story, string[]]>([
     [
-      'I1: copies do not add up',
+      'BR1: copies do not add up',
       story().add({ type: 'CopyShelved', ...whose(1), pickupBy: null }, { held: 1 }),
       ['miscounted'],
     ],
-    ['I2: a copy is idle', story().queue(2, 2, 1).release(1), ['idle']],
+    ['BQ2: a copy is idle', story().queue(2, 2, 1).release(1), ['idle']],
     [
-      'I3: the second is served first',
+      'BQ1: the second is served first',
       story().queue(2, 2, 1).queue(3, 3, 2).release(1).serve(3, 3),
       ['outOfOrder'],
     ],
-    ['I4: a newcomer overtakes', story().queue(2, 2, 1).release(1).reserve(3, 3), ['overtaken']],
+    ['BQ3: a newcomer overtakes', story().queue(2, 2, 1).release(1).reserve(3, 3), ['overtaken']],
     ['a place is given again', story().queue(2, 2, 1).queue(3, 2, 2), ['misplaced']],
     ['a place is lost', story().queue(2, 2, 1).release(1).serve(2, 3), ['misplaced']],
     ['a position is wrong', story().queue(2, 2, 2), ['misplaced']],
     [
-      'I5: a customer has two',
+      'BR3: a customer has two',
       story({ ...queueing, onePerBook: true }).add(
         { type: 'ReservationQueued', ...whose(2), userid: 'user-1', place: 2, position: 1, first: true },
         { waiting: 1 },
       ),
       ['doubled'],
     ],
-    ['I8: a hold expires early', story().shelve(1, before).extend(1, later).expire(1), ['premature']],
+    ['BR4: a hold expires early', story().shelve(1, before).extend(1, later).expire(1), ['premature']],
     [
-      'I8: a hold expires after hand-over',
+      'BR4: a hold expires after hand-over',
       story()
         .shelve(1, before)
         .handOver(1)
         .add({ type: 'HoldExpired', ...whose(1), first: true }),
       ['contradicted'],
     ],
-    ['I9: a copy is handed over again', story().handOver(1).handOver(1), ['miscounted', 'misdelivered']],
-    ['I9: another customer gets the copy', story().handOver(1, 'user-2'), ['misdelivered']],
+    ['BR5: a copy is handed over again', story().handOver(1).handOver(1), ['miscounted', 'misdelivered']],
+    ['BR5: another customer gets the copy', story().handOver(1, 'user-2'), ['misdelivered']],
     [
-      'I9: a copy is handed over after its release',
+      'BR5: a copy is handed over after its release',
       story()
         .release(1)
         .add({ type: 'CopyHandedOver', ...whose(1), first: true }),
       ['contradicted', 'misdelivered'],
     ],
     [
-      'I11: a step is left out',
+      'BR6: a step is left out',
       story()
         .queue(2, 2, 1)
         .add({ type: 'CopyShelved', ...whose(2), pickupBy: null, first: true }),
