@@ -193,7 +193,8 @@ export const life: Rule[] = [
     breach: (manifests) => mainOf(migration(manifests)).args.pop(),
   },
   {
-    claim: 'the pages wait for nothing: they store only ended sessions, and a service that is down shows on them',
+    claim:
+      'the pages wait for nothing: they store only ended sessions, and a service that is down shows on them',
     faults: (manifests) =>
       containersOf(pages(manifests))
         .slice(0, -1)
