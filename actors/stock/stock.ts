@@ -14,7 +14,7 @@
  *
  * BR1. The copies that are available, held or out are those received and not withdrawn. No figure is negative.
  * BR2. The figures count the reservations: those that wait, those whose copy is held, and those whose copy was handed over.
- * BR3. Where a customer may have one reservation of a book, no customer has two active ones, except from before that rule.
+ * BR3. If a customer may have only one reservation of a book, no customer has two active ones, except from before that rule.
  * BR4. Only a copy on the hold shelf expires, and not before its deadline.
  * BR5. A copy is handed over once, to the customer of its reservation.
  * BR6. A reservation takes no step that its state (`hold.ts`) does not allow.
