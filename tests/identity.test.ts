@@ -651,7 +651,7 @@ test('pages without a login show books, and explain why they show nothing that b
     const response = await fetch(web.url + path, {
       headers: { cookie: 'as=customer%3Amina', 'accept-language': 'en' },
     })
-    return [response.status, (await response.text()).includes('its pages are set up without a login')]
+    return [response.status, (await response.text()).includes('its pages have no login')]
   }
   const found = [await open('/'), await open('/me')]
   expect(await web.finish()).toEqual([])
