@@ -108,7 +108,7 @@ export function receiving(stage: () => Stage): void {
       await page.goto('/receive')
       for (const text of ['9783522202557', '978352220255', '모모']) {
         await scan(page, text)
-        await said(page, `“${text}” is not an ISBN`)
+        await said(page, `“${text}” is neither an ISBN nor a book number`)
         expect(await focused(page)).toBe('scan')
       }
     })
