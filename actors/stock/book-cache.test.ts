@@ -5,7 +5,7 @@ import { BookCache, booksMax } from './book-cache.ts'
 
 const book = (n: number, version = 0) => ({ ...unknownBook(`book-${n}`), version })
 
-test('a full cache keeps the most recently committed books', () => {
+test('a full cache drops the books that were committed once, long ago', () => {
   const cache = new BookCache()
   for (const n of range(booksMax)) cache.put(0, book(n))
   // Read and committed with every batch, like a popular book.

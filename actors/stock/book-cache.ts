@@ -6,12 +6,19 @@
  */
 import type { Book } from './book.ts'
 
-/** About 10 MB. The least recently committed books are evicted first. */
+/** About 10 MB. */
 export const booksMax = 20_000
 
+type Cached = {
+  partition: number
+  book: Book
+  /** Whether it was committed again since it came. */
+  again: boolean
+}
+
 export class BookCache {
-  /** In the order of their last commit. */
-  readonly #books = new Map<string, { partition: number; book: Book }>()
+  /** In the order in which they came. */
+  readonly #books = new Map<string, Cached>()
 
   get(bookid: string): Book | undefined {
     return this.#books.get(bookid)?.book
@@ -19,9 +26,23 @@ export class BookCache {
 
   /** Stores a book as it was committed. */
   put(partition: number, book: Book): void {
-    this.#books.delete(book.bookid)
-    this.#books.set(book.bookid, { partition, book })
-    if (this.#books.size > booksMax) this.#books.delete(this.#books.keys().next().value!)
+    const cached = this.#books.get(book.bookid)
+    if (cached) {
+      cached.book = book
+      cached.again = true
+      return
+    }
+    this.#books.set(book.bookid, { partition, book, again: false })
+    if (this.#books.size > booksMax) this.#evict()
+  }
+
+  /** Removes the oldest book. One that was committed again is not removed, but becomes the newest. */
+  #evict(): void {
+    for (const [bookid, cached] of this.#books) {
+      this.#books.delete(bookid)
+      if (!cached.again) return
+      this.#books.set(bookid, { ...cached, again: false })
+    }
   }
 
   forget(partition: number): void {
