@@ -36,7 +36,7 @@ export class BookCache {
     if (this.#books.size > booksMax) this.#evict()
   }
 
-  /** Removes the oldest book. One that was committed again is not removed, but becomes the newest. */
+  /** Removes the oldest book that was committed once. Those before it, which were committed again, become the newest. */
   #evict(): void {
     for (const [bookid, cached] of this.#books) {
       this.#books.delete(bookid)
