@@ -84,7 +84,7 @@ test('any number of rows is the same statement, of the same template', async () 
     return { string, template: (table as unknown as { strings: unknown }).strings }
   }
   const [one, many] = [await ask(1), await ask(100)]
-  expect(one.string).toBe('select from (select i from unnest($1::int[]) as r (i)) as r')
+  expect(one.string).toBe('select from (select i from (select unnest($1::int[]) as i) as r) as r')
   expect(many.string).toBe(one.string)
   expect(many.template).toBe(one.template)
 })

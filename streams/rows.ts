@@ -99,13 +99,13 @@ function cached(key: string, stringsOf: () => string[]): TemplateStringsArray {
   return template
 }
 
+/** Arrays are unnested in the select list, side by side. In `from`, Postgres copies each of them into a store of its own first. */
 function stringsOf(columns: [name: string, type: Type][], where: string): string[] {
-  const names = columns.map(([name]) => name)
   const selected = columns.map(([name, type]) => (type === 'bool' ? `${name}::bool as ${name}` : name))
-  const casts = columns.map(([, type]) => `::${type === 'bool' ? 'text' : type}[]`)
+  const ends = columns.map(([name, type]) => `::${type === 'bool' ? 'text' : type}[]) as ${name}`)
   return [
-    `(select ${selected.join(', ')} from unnest(`,
-    ...casts.slice(0, -1).map((cast) => `${cast}, `),
-    `${casts.at(-1)}) as r (${names.join(', ')})${where})`,
+    `(select ${selected.join(', ')} from (select unnest(`,
+    ...ends.slice(0, -1).map((end) => `${end}, unnest(`),
+    `${ends.at(-1)}) as r${where})`,
   ]
 }

@@ -63,7 +63,7 @@ export type Move = {
 export const reportMoves = (sql: Sql): Fragment => sql`
   select null::int, json_build_object('moves', json_agg(json_build_object(
     'reservationid', reservationid, 'was', was, 'status', status, 'reason', reason, 'other', other,
-    'pickup_by', pickup_by, 'updated_at', updated_at, 'seconds', extract(epoch from updated_at - created_at)::float
+    'pickup_by', pickup_by, 'updated_at', updated_at, 'seconds', date_part('epoch', updated_at - created_at)
   ))) from changed where applied`
 
 /** @returns the sequence number of the last event of stock that was heard of each reservation, where it is known. */

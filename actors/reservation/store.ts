@@ -261,7 +261,7 @@ export type Report = {
 export const report = (sql: Sql): Fragment => sql`
   select null::int, json_build_object(
     'decided', array_agg(reservationid) filter (where not released),
-    'seconds', array_agg(extract(epoch from updated_at - created_at)::float) filter (where not released),
+    'seconds', array_agg(date_part('epoch', updated_at - created_at)) filter (where not released),
     'at', now(),
     'canceled', array_agg(reservationid) filter (where released),
     'canceled_at', array_agg(updated_at) filter (where released)
