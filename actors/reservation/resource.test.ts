@@ -1,21 +1,15 @@
 import { expect, test } from 'vitest'
-import { type Reservation, statuses, unset } from './reservation.ts'
+import { type Reservation, requested, statuses } from './reservation.ts'
 import { newReservationSchema, reservationSchema, toBody } from './resource.ts'
 
 const at = new Date('2026-11-24T02:40:10.944Z')
 const row: Reservation = {
-  ...unset,
-  reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512',
-  bookid: '1',
-  userid: 'ann',
-  status: 'Requested',
+  ...requested({ reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512', bookid: '1', userid: 'ann' }, at),
   place: 7,
   pickup_by: at,
   cause: 'Staff',
   note: 'damaged',
   queue: { position: 2, waiting: 3 },
-  created_at: at,
-  updated_at: at,
 }
 
 test.each(statuses)('%s: a member that means nothing in this status is null', (status) => {

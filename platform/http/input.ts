@@ -32,11 +32,13 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
       return
     }
     refuseTypes(c)
-    return bodyOf(c).then((bytes) => checkJson(c, json, bytes, faults))
+    return checkBody(c, json, faults)
   }
 }
 
-function checkJson(c: Context, schema: z.ZodType, bytes: Uint8Array | ArrayBuffer, faults: Fault[]): void {
+async function checkBody(c: Context, schema: z.ZodType, faults: Fault[]): Promise<void> {
+  if (incomingOf(c)) await receiving()
+  const bytes = receivedBody(c) ?? (await readBytes(c))
   check(c, 'json', schema, parseJson(bytes), faults)
   refuse(faults)
 }
@@ -134,11 +136,6 @@ const largeBodies = new Places({
   max: largeBodiesMax,
   refusal: 'Too many large request bodies at the moment.',
 })
-
-async function bodyOf(c: Context): Promise<Uint8Array | ArrayBuffer> {
-  if (incomingOf(c)) await receiving()
-  return receivedBody(c) ?? (await readBytes(c))
-}
 
 /** Node calls us when it has parsed the headers. It parses the rest of what it has received before this ends. */
 function receiving(): Promise<void> {
