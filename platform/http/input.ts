@@ -69,9 +69,23 @@ function refuseBadEscapesOf(part: 'path' | 'query', text: string): void {
   }
 }
 
+/** @returns whether a schema would accept the value and return it as it is. It may overlook some such values. */
+type IsPlain = (value: unknown) => boolean
+const plainOf = new WeakMap<z.ZodType, IsPlain>()
+
+/** For input that arrives by the thousand: the schema is asked only about what is not plain. */
+export function unlessPlain<Schema extends z.ZodType>(schema: Schema, isPlain: IsPlain): Schema {
+  plainOf.set(schema, isPlain)
+  return schema
+}
+
 type Target = 'json' | 'query' | 'param' | 'header'
 
 function check(c: Context, target: Target, schema: z.ZodType, value: unknown, faults: Fault[]): void {
+  if (plainOf.get(schema)?.(value)) {
+    c.req.addValidatedData(target, value as object)
+    return
+  }
   const parsed = schema.safeParse(value)
   if (parsed.success) {
     c.req.addValidatedData(target, parsed.data as object)
