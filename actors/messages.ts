@@ -256,7 +256,7 @@ function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined
     : { type, bookid: subject, version, available, held, reservationid, userid }
 }
 
-const isId = (value: unknown): value is string =>
+export const isId = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= idLengthMax && idPattern.test(value)
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isUuid = (value: unknown): value is string => typeof value === 'string' && plainUuid.test(value)

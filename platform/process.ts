@@ -18,7 +18,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
 import { SetupError } from '../streams/setup.ts'
 import { type Config, ConfigError, type ProcessName } from './config.ts'
-import { growHeap } from './heap.ts'
+import { tuneHeap } from './heap.ts'
 import type { App } from './http/app.ts'
 import { mountProbes } from './http/health.ts'
 import { Liveness } from './http/liveness.ts'
@@ -104,7 +104,7 @@ async function live<Settings extends ProcessConfig>(
   const { config, log, metrics } = given
   const { stopping, signal } = life
   const parts = await build({ ...given, stopping, signal })
-  growHeap()
+  tuneHeap()
   let opsListener: Listener | undefined
   try {
     const { loopLimitMs, host, port, opsPort, publicUrl } = config

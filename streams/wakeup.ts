@@ -180,7 +180,7 @@ class Wait<Answer> implements Waiting<Answer> {
   readonly #resolve: (answer: Answer | undefined) => void
   readonly #waits: Waits<Answer>
   readonly #id: string
-  readonly #gone: Gone | undefined
+  #gone: Gone | undefined
   readonly #leave = () => this.end()
 
   constructor(waits: Waits<Answer>, id: string, until: number, gone: Gone | undefined) {
@@ -197,7 +197,10 @@ class Wait<Answer> implements Waiting<Answer> {
     gone?.addEventListener('abort', this.#leave)
   }
 
-  /** Only the first call has an effect. */
+  /**
+   * Only the first call has an effect. Drops the reference to the request: a Map that grows or is compacted leaves its former
+   * table behind, and whatever that table refers to may survive many collections.
+   */
   end(answer?: Answer): void {
     const its = this.#waits.get(this.#id)
     const at = its?.indexOf(this) ?? -1
@@ -205,6 +208,7 @@ class Wait<Answer> implements Waiting<Answer> {
     its.splice(at, 1)
     if (its.length === 0) this.#waits.delete(this.#id)
     this.#gone?.removeEventListener('abort', this.#leave)
+    this.#gone = undefined
     this.#resolve(answer)
   }
 

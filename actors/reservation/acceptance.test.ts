@@ -1,17 +1,12 @@
 import { expect, test } from 'vitest'
 import { answered, answerOf, answerSchema } from './acceptance.ts'
-import { type Reservation, statuses, unset } from './reservation.ts'
+import { type Reservation, requested, statuses } from './reservation.ts'
 
 const at = new Date('2026-11-24T02:40:10.944Z')
-const row: Reservation = {
-  ...unset,
-  reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512',
-  bookid: '1',
-  userid: 'ann',
-  status: 'Requested',
-  created_at: at,
-  updated_at: at,
-}
+const row = requested(
+  { reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512', bookid: '1', userid: 'ann' },
+  at,
+)
 
 /** As another process receives it. */
 const announced = (it: Reservation) => answerSchema.parse(JSON.parse(JSON.stringify(answerOf(it))))

@@ -34,8 +34,8 @@ import {
   type Requestable,
   type Reservation,
   requestable,
+  requested,
   statuses,
-  unset,
 } from './reservation.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
@@ -145,45 +145,55 @@ export class Acceptance {
   }
 
   async #insert(reservationid: string, request: AcceptRequest): Promise<Reservation> {
-    const { partitions, log, metrics } = this.#options
-    const { wanted, traceparent = null } = request
-    const { bookid } = wanted
-    const partition = partitionOf(bookid, partitions)
-    const keyed = request.reservationid !== undefined
-    const row: store.Accepted = { ...wanted, reservationid, keyed, partition, traceparent }
-    if (request.auth) Object.assign(row, request.auth)
+    const row = this.#rowOf(reservationid, request)
     const startedAt = performance.now()
     const { at, accepted, refused } = await this.#inserts.add(row).catch(toUnavailable)
-    if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
+    if (row.keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     const refusal = refused?.get(reservationid)
-    if (refusal)
-      return this.#refused({
-        ...unset,
-        ...row,
-        ...refusal,
-        status: 'Failed',
-        created_at: at,
-        updated_at: at,
-      })
-    metrics.accepted.inc()
-    const waitMs = performance.now() - startedAt
-    metrics.acceptSeconds.observe(waitMs / 1_000)
-    this.#acceptedLines.add({ id: reservationid, waitMs }, () =>
-      log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted'),
-    )
-    this.#send('ReserveCopy', row)
-    return { ...unset, ...row, status: 'Requested', created_at: at, updated_at: at }
+    if (refusal) return this.#refused(row, refusal, at)
+    this.#accepted(row, performance.now() - startedAt)
+    return requested(row, at)
   }
 
-  #refused(reservation: Reservation & store.Refusal): Reservation {
+  #rowOf(
+    reservationid: string,
+    { wanted, reservationid: key, traceparent, auth }: AcceptRequest,
+  ): store.Accepted {
+    const { bookid, userid, wait, overLimit } = wanted
+    const row: store.Accepted = {
+      reservationid,
+      bookid,
+      userid,
+      wait,
+      overLimit,
+      keyed: key !== undefined,
+      partition: partitionOf(bookid, this.#options.partitions),
+      traceparent: traceparent ?? null,
+    }
+    return auth ? { ...row, ...auth } : row
+  }
+
+  #accepted(row: store.Accepted, waitMs: number): void {
+    const { log, metrics } = this.#options
+    metrics.accepted.inc()
+    metrics.acceptSeconds.observe(waitMs / 1_000)
+    this.#acceptedLines.add({ id: row.reservationid, waitMs }, () => {
+      const { reservationid, bookid, traceparent } = row
+      log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted')
+    })
+    this.#send('ReserveCopy', row)
+  }
+
+  #refused(row: store.Accepted, refusal: store.Refusal, at: Date): Reservation {
     const { log, metrics, prune } = this.#options
-    const { reservationid, bookid, userid, reason } = reservation
+    const { reservationid, bookid, userid } = row
+    const { reason } = refusal
     metrics.decided(reason).inc()
     this.#refusedLines.add({ outcome: reason, id: reservationid }, () =>
       log.info({ reservationid, bookid, reason }, 'refused'),
     )
     if (reason === 'LimitReached') prune?.(userid)
-    return reservation
+    return { ...requested(row, at), ...refusal, status: 'Failed' }
   }
 
   /** For a concurrent request with the same key that was accepted first. */
@@ -279,18 +289,22 @@ export const answerOf = (it: Reservation): Answer => ({
 const isWhole = ({ status }: Answer) => status !== 'Waiting'
 
 /** @returns the reservation after the change that the answer says. */
-export const answered = (
-  reservation: Reservation,
-  { status, reason, other, updatedAt, pickupBy, cause, note }: Answer,
-): Reservation => ({
-  ...reservation,
-  status,
-  reason,
-  other: other ?? reservation.other,
-  updated_at: new Date(updatedAt),
-  pickup_by: pickupBy ? new Date(pickupBy) : null,
-  cause: cause ?? reservation.cause,
-  note: note ?? reservation.note,
+export const answered = (before: Reservation, answer: Answer): Reservation => ({
+  reservationid: before.reservationid,
+  bookid: before.bookid,
+  userid: before.userid,
+  status: answer.status,
+  reason: answer.reason,
+  other: answer.other ?? before.other,
+  place: before.place,
+  pickup_by: answer.pickupBy ? new Date(answer.pickupBy) : null,
+  cause: answer.cause ?? before.cause,
+  note: answer.note ?? before.note,
+  active: before.active,
+  active_max: before.active_max,
+  created_at: before.created_at,
+  updated_at: new Date(answer.updatedAt),
+  queue: before.queue,
 })
 
 function toUnavailable(error: unknown): never {

@@ -3,18 +3,13 @@ import { expect, test } from 'vitest'
 import type { Answer } from './acceptance.ts'
 import { follow } from './follow.ts'
 import { Positions } from './positions.ts'
-import { type Position, type Reservation, type Status, unset } from './reservation.ts'
+import { type Position, type Reservation, requested, type Status } from './reservation.ts'
 
 const reservationid = '01a20646-76c0-7b29-af61-e9e4b5d9e512'
 const at = (second: number) => new Date(Date.UTC(2026, 10, 24, 2, 40, second))
 const row = (status: Status, more: Partial<Reservation> = {}): Reservation => ({
-  ...unset,
-  reservationid,
-  bookid: 'wanted',
-  userid: 'ann',
+  ...requested({ reservationid, bookid: 'wanted', userid: 'ann' }, at(0)),
   status,
-  created_at: at(0),
-  updated_at: at(0),
   ...more,
 })
 const answer = (status: Status, second: number, more: Partial<Answer> = {}): Answer => ({

@@ -93,8 +93,7 @@ export function mountReservations(
     // `try` rather than `using`, which is measurably slower on this path.
     const place = waitS > 0 ? held.take(ownOf(c)) : undefined
     try {
-      const claim = key && { scope: keyScopeOf(c), key, payload: wanted, id: acceptance.newId() }
-      const reservationid = claim ? await claimKey(sql, claim) : undefined
+      const reservationid = key ? await claimed(c, key, wanted) : undefined
       const known = reservationid ? await store.find(sql, reservationid) : undefined
       const limit = TimeLimit.of(c)
       limit.check()
@@ -103,9 +102,7 @@ export function mountReservations(
         waitS * 1_000,
         waitS > 0 ? goneOf(c) : undefined,
       )
-      const resource = toBody(reservation)
-      const headers = { ...jsonHeaders, location: resource._links.self.href }
-      return reply(201, resource, waitS > 0 ? { ...headers, 'preference-applied': `wait=${waitS}` } : headers)
+      return created(reservation, waitS)
     } finally {
       place?.[Symbol.dispose]()
     }
@@ -168,6 +165,11 @@ export function mountReservations(
     return follow(c, { reservations: [reservation], idOf, ...following(c), places })
   })
 
+  /** @returns the id of the key's reservation. */
+  function claimed(c: Context, key: string, payload: NewReservation): Promise<string> {
+    return claimKey(sql, { scope: keyScopeOf(c), key, payload, id: acceptance.newId() })
+  }
+
   async function found(c: Context, action: string, program?: string): Promise<Reservation> {
     const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase(), program)
     if (!row || !maySee(c, row.userid)) throw notFound()
@@ -175,6 +177,16 @@ export function mountReservations(
       await audit?.note(c, { action, subject: row.userid, detail: row.reservationid })
     return row
   }
+}
+
+function created(reservation: Reservation, waitS: number) {
+  const resource = toBody(reservation)
+  const location = resource._links.self.href
+  const headers =
+    waitS > 0
+      ? { ...jsonHeaders, location, 'preference-applied': `wait=${waitS}` }
+      : { ...jsonHeaders, location }
+  return reply(201, resource, headers)
 }
 
 /** Customers choose keys without knowing of each other. Staff and programs share theirs, as all callers do while identity is off. */

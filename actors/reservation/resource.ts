@@ -1,28 +1,39 @@
 /** Reservations, as clients see them. */
 import { z } from '@hono/zod-openapi'
+import { unlessPlain } from '../../platform/http/input.ts'
 import { selfLink, selfSchema } from '../../platform/http/paging.ts'
-import { cancellationCauses, idSchema, noteSchema, refusalReasons } from '../messages.ts'
+import { cancellationCauses, idSchema, isId, noteSchema, refusalReasons } from '../messages.ts'
 import { type Reservation, requestable, statuses } from './reservation.ts'
 
 /** @param guarded whether a customer's token says who they are. */
 export const newReservationSchema = (guarded: boolean) =>
-  z
-    .object({
-      bookid: idSchema,
-      userid: guarded
-        ? idSchema.optional().describe('customers reserve for themselves, and may leave it out')
-        : idSchema,
-      // Without a default here: a payload that leaves it out has the fingerprint that it always had.
-      wait: z.boolean().optional().openapi({
-        description: 'whether to wait in the queue if no copy is available and the book has a queue',
-        default: true,
-      }),
-      overLimit: z
-        .boolean()
-        .optional()
-        .describe("for staff: accept it even if the customer's limit is reached"),
-    })
-    .openapi('NewReservation')
+  unlessPlain(
+    z
+      .object({
+        bookid: idSchema,
+        userid: guarded
+          ? idSchema.optional().describe('customers reserve for themselves, and may leave it out')
+          : idSchema,
+        // Without a default here: a payload that leaves it out has the fingerprint that it always had.
+        wait: z.boolean().optional().openapi({
+          description: 'whether to wait in the queue if no copy is available and the book has a queue',
+          default: true,
+        }),
+        overLimit: z
+          .boolean()
+          .optional()
+          .describe("for staff: accept it even if the customer's limit is reached"),
+      })
+      .openapi('NewReservation'),
+    isPlainReservation,
+  )
+
+/** Whether the schema would return the value as it is. Most reservations are plain. */
+export function isPlainReservation(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { bookid, userid } = value as Record<string, unknown>
+  return isId(bookid) && isId(userid) && Object.keys(value).length === 2
+}
 
 export const cancellationSchema = z
   .object({

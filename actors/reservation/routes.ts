@@ -1,6 +1,7 @@
 /** The calls about reservations, as their document describes them. */
 import { z } from '@hono/zod-openapi'
 import { idempotencyHeader } from '../../platform/http/idempotency.ts'
+import { unlessPlain } from '../../platform/http/input.ts'
 import { pageQuery } from '../../platform/http/paging.ts'
 import { problemResponses } from '../../platform/http/problem.ts'
 import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
@@ -27,10 +28,13 @@ export const create = (guarded: boolean) =>
       'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
     access: ['customer', 'stock-manager', 'service'],
     request: {
-      headers: z.object({
-        'idempotency-key': idempotencyHeader,
-        prefer: z.string().optional().openapi({ example: 'wait=5' }),
-      }),
+      headers: unlessPlain(
+        z.object({
+          'idempotency-key': idempotencyHeader,
+          prefer: z.string().optional().openapi({ example: 'wait=5' }),
+        }),
+        (headers) => (headers as Record<string, string>)['idempotency-key'] === undefined,
+      ),
       body: jsonBody(newReservationSchema(guarded), examples.newReservation),
     },
     responses: {

@@ -20,6 +20,7 @@ import { explain, Problem, type ProblemSlug, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
 import { endSpan, spanOf } from './request-span.ts'
 import type { AppRoute } from './route.ts'
+import { Router } from './router.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
 import { traceFacts, traceOf } from './trace.ts'
 
@@ -54,7 +55,11 @@ export type AppOptions = About & {
 }
 
 export function createApp({ log, metrics, tracing, corsOrigins, guard, ...about }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about, guarded: guard !== undefined, addRoute })
+  const app = Object.assign(new OpenAPIHono({ router: new Router() }), {
+    about,
+    guarded: guard !== undefined,
+    addRoute,
+  })
   const answer = answerWith(log, metrics, about.publicUrl)
   const fixed = new FixedPaths()
   if (corsOrigins) app.use(corsFor(corsOrigins))

@@ -32,11 +32,13 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
       return
     }
     refuseTypes(c)
-    return bodyOf(c).then((bytes) => checkJson(c, json, bytes, faults))
+    return checkBody(c, json, faults)
   }
 }
 
-function checkJson(c: Context, schema: z.ZodType, bytes: Uint8Array | ArrayBuffer, faults: Fault[]): void {
+async function checkBody(c: Context, schema: z.ZodType, faults: Fault[]): Promise<void> {
+  if (incomingOf(c)) await receiving()
+  const bytes = receivedBody(c) ?? (await readBytes(c))
   check(c, 'json', schema, parseJson(bytes), faults)
   refuse(faults)
 }
@@ -67,9 +69,23 @@ function refuseBadEscapesOf(part: 'path' | 'query', text: string): void {
   }
 }
 
+/** @returns whether a schema would accept the value and return it as it is. It may overlook some such values. */
+type IsPlain = (value: unknown) => boolean
+const plainOf = new WeakMap<z.ZodType, IsPlain>()
+
+/** For input that arrives by the thousand: the schema is asked only about what is not plain. */
+export function unlessPlain<Schema extends z.ZodType>(schema: Schema, isPlain: IsPlain): Schema {
+  plainOf.set(schema, isPlain)
+  return schema
+}
+
 type Target = 'json' | 'query' | 'param' | 'header'
 
 function check(c: Context, target: Target, schema: z.ZodType, value: unknown, faults: Fault[]): void {
+  if (plainOf.get(schema)?.(value)) {
+    c.req.addValidatedData(target, value as object)
+    return
+  }
   const parsed = schema.safeParse(value)
   if (parsed.success) {
     c.req.addValidatedData(target, parsed.data as object)
@@ -134,11 +150,6 @@ const largeBodies = new Places({
   max: largeBodiesMax,
   refusal: 'Too many large request bodies at the moment.',
 })
-
-async function bodyOf(c: Context): Promise<Uint8Array | ArrayBuffer> {
-  if (incomingOf(c)) await receiving()
-  return receivedBody(c) ?? (await readBytes(c))
-}
 
 /** Node calls us when it has parsed the headers. It parses the rest of what it has received before this ends. */
 function receiving(): Promise<void> {

@@ -3,7 +3,9 @@ import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Acceptance } from '../../../actors/reservation/acceptance.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
-import { type NewReservation, type Reservation, unset } from '../../../actors/reservation/reservation.ts'
+import { type NewReservation, type Reservation, requested } from '../../../actors/reservation/reservation.ts'
+import { toBody } from '../../../actors/reservation/resource.ts'
+import { tuneHeap } from '../../heap.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
 import { uuidv7 } from '../../uuid.ts'
@@ -11,29 +13,25 @@ import { createApp } from '../app.ts'
 import { placesToWait } from '../held.ts'
 import { serve } from '../serve.ts'
 
-/** All decisions come with the next turn of the loop. */
+const [kind, heldMs] = [process.argv[2], Number(process.argv[3])]
+
+/** The requests of a turn of the loop are decided together: after the time for which they are held, or with the next turn. */
 let turn: Promise<void> | undefined
 function decision(): Promise<void> {
-  turn ??= new Promise((resolve) => {
-    setImmediate(() => {
-      turn = undefined
-      resolve()
-    })
+  if (turn) return turn
+  const { promise, resolve } = Promise.withResolvers<void>()
+  turn = promise
+  setImmediate(() => {
+    turn = undefined
+    if (heldMs === 0) resolve()
+    else setTimeout(resolve, heldMs)
   })
   return turn
 }
 
 function decided({ bookid, userid }: NewReservation, now = new Date()): Reservation {
   const reservationid = uuidv7(now.getTime())
-  return {
-    reservationid,
-    bookid,
-    userid,
-    ...unset,
-    status: 'Reserved',
-    created_at: now,
-    updated_at: now,
-  }
+  return { ...requested({ reservationid, bookid, userid }, now), status: 'Reserved' }
 }
 
 const acceptance: Pick<Acceptance, 'accept'> = {
@@ -72,25 +70,15 @@ async function serveBare(): Promise<number> {
   app.post('/reservations', async (c) => {
     const asked = await c.req.json()
     await decision()
-    const { reservationid, bookid, userid, status, reason, created_at, updated_at } = decided(asked)
-    const self = `/reservations/${reservationid}`
-    const body = {
-      reservationid,
-      bookid,
-      userid,
-      status,
-      reason,
-      createdAt: created_at.toISOString(),
-      updatedAt: updated_at.toISOString(),
-      _links: { self: { href: self }, events: { href: `${self}/events` } },
-    }
-    return c.json(body, 201, { location: self })
+    const body = toBody(decided(asked))
+    return c.json(body, 201, { location: body._links.self.href })
   })
   const server = createAdaptorServer({ fetch: app.fetch })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as { port: number }).port
 }
 
-const port = process.argv[2] === 'ours' ? await serveOurs() : await serveBare()
+tuneHeap()
+const port = kind === 'ours' ? await serveOurs() : await serveBare()
 process.on('message', () => process.send!(process.cpuUsage()))
 process.send!(port)
