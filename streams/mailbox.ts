@@ -14,6 +14,7 @@
  *     may have handled events that were never logged. Handling an event twice has one effect.
  */
 import type { Row } from './entry.ts'
+import { countField } from './envelope.ts'
 import { mendingKey } from './mending.ts'
 import type { RedisClient } from './redis.ts'
 
@@ -58,7 +59,7 @@ const read = `
  * Makes stream and group fit the committed offset, whatever Redis remembers:
  * - No group (first start, FLUSHALL, failover): it is created at the offset.
  * - A stream, or a group that is taken over, ends before the offset, because Redis lost its data or the latest of it. The
- *   group is set to the offset. New ids start after it, since an entry below the offset would count as handled. Entries are
+ *   group is set to the offset. New ids start after it, since an entry below the offset would count as handled. Messages are
  *   counted from what is committed, since Redis lost its own count too, and the lag would stay wrong.
  * - The group's cursor is elsewhere: it is set to the offset.
  * - Entries were deleted by another client before they were read: they are no longer counted, or the lag would never reach 0.
@@ -91,7 +92,7 @@ const align = `
       local it = record(reply)
       local known = it.name == group and tonumber(it['entries-read'] or 0) - it.pending
       if known and known > tonumber(processed) then
-        return 'Redis has seen ' .. known .. ' entries committed, Postgres knows of ' .. processed
+        return 'Redis has seen ' .. known .. ' messages committed, Postgres knows of ' .. processed
       end
     end
   end
@@ -105,6 +106,22 @@ const align = `
     if aMs ~= bMs then return tonumber(aMs) < tonumber(bMs) end
     return tonumber(aN) < tonumber(bN)
   end
+  -- Part of the next entry may be committed.
+  local function unread()
+    local count, from = 0, position
+    local ms, n = string.match(position, '(%d+)-(%d+)')
+    repeat
+      local page = redis.call('XRANGE', key, '(' .. from, '+', 'COUNT', 100)
+      for _, entry in ipairs(page) do
+        local id, fields = unpack(entry)
+        local entryMs, last = string.match(id, '(%d+)-(%d+)')
+        local messages = fields[3] == '${countField}' and tonumber(fields[4]) or 1
+        count = count + (entryMs == ms and math.min(messages, last - n) or messages)
+        from = id
+      end
+    until #page < 100
+    return count
+  end
   local stream = record(redis.call('XINFO', 'STREAM', key))
   local last, lost = stream['last-generated-id'], not created.err
   for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
@@ -116,13 +133,7 @@ const align = `
   if nothingNew and stream['entries-added'] ~= tonumber(processed) then lost = true end
   redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
   if lost and args.owner then
-    local handled, from = 0, '-'
-    repeat
-      local page = redis.call('XRANGE', key, from, position, 'COUNT', 500)
-      handled = handled + #page
-      if #page > 0 then from = '(' .. page[#page][1] end
-    until #page < 500
-    local added = math.max(stream.length, processed + stream.length - handled)
+    local added = math.max(stream.length, processed + unread())
     redis.call('XSETID', key, last, 'ENTRIESADDED', string.format('%d', added))
   end
   redis.call('XGROUP', 'CREATECONSUMER', key, group, consumer)

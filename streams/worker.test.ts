@@ -215,7 +215,7 @@ test.concurrent('W2: the batch that is read behind a full one is dropped when th
   await runtime.post(0, ...range(2_500))
   const worker = runtime.worker({ before: (batch) => (batch.length === 1_000 ? pass() : undefined) })
   await reached
-  await runtime.untilCounted(100)
+  await runtime.untilCounted(1)
   const lock = await runtime.sql.reserve()
   await lock`begin`
   await lock`select from mailbox for update`
