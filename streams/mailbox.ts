@@ -33,6 +33,15 @@ export type Cursor = {
 export type Reading = Cursor & { after: string }
 
 /**
+ * Beside a mailbox, in the same slot of a cluster, while its owner reads entries of several messages. An owner of an older version
+ * would set them aside, and does not renew the key. Scripts derive it from the stream's key, and may be refused it: users of Redis
+ * have the right only once the installation is migrated.
+ */
+export const batchesKey = (streamKey: string): string => `${streamKey}:batches`
+/** The owner renews it every second. */
+const batchesForS = 3
+
+/**
  * For each stream: reads and sets the cursor, in one step that no other client can come between.
  * The argument is JSON: one string is parsed faster than many arguments.
  */
@@ -136,6 +145,7 @@ const align = `
     local added = math.max(stream.length, processed + unread())
     redis.call('XSETID', key, last, 'ENTRIESADDED', string.format('%d', added))
   end
+  if args.owner then redis.pcall('SET', key .. '${batchesKey('')}', '', 'EX', ${batchesForS}) end
   redis.call('XGROUP', 'CREATECONSUMER', key, group, consumer)
   for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
     if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end
