@@ -12,6 +12,8 @@
  * R5. A stream that cannot be made to fit Postgres is deleted and recreated.
  * R6. A consumer goes back when it has read what the owner then replaced, or stays ahead of the end of its stream, because it
  *     may have handled events that were never logged. Handling an event twice has one effect.
+ * R7. Positions, the stream's count and the group's count are of messages, not of entries (`entry.ts`). Part of an entry can be
+ *     committed: the entry is read again after a position within it, without what is committed.
  */
 import type { Row } from './entry.ts'
 import { countField } from './envelope.ts'

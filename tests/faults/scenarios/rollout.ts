@@ -1,6 +1,7 @@
 /** Planned operations. Clients that respect `/readyz` see no error. */
 import { serviceNames } from '../../../platform/config.ts'
 import { eventually, range } from '../../doubles/eventually.ts'
+import { untilDecided } from '../quiet.ts'
 import type { Stage } from '../stage.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
@@ -44,6 +45,7 @@ export const rollout: Scenario[] = [
           }
         }
       }
+      await redriveEntries(stage)
       // Until now a process of the older version could have met them.
       if (!knowsRules) await stage.setRules()
       stage.note('books have rules')
@@ -71,6 +73,21 @@ export const rollout: Scenario[] = [
     },
   },
 ]
+
+/**
+ * Stock of a version that reads one message per entry has set whole entries aside. Reservation sends their commands again, and
+ * redriving them after that changes nothing.
+ */
+async function redriveEntries(stage: Stage): Promise<void> {
+  const { sql } = stage.world
+  const letters = await sql`select from stock.dead_letter where reason like '%Cannot handle an entry with%'`
+  if (letters.length === 0) return
+  const seconds = (await untilDecided(stage.world, Date.now(), 60_000)) / 1_000
+  stage.note(
+    `${letters.length} whole entries were set aside; all is decided after ${seconds} s: redriving them`,
+  )
+  await sql`update stock.dead_letter set redrive = true where reason like '%Cannot handle an entry with%'`
+}
 
 const allReady = ({ world }: Stage) =>
   eventually(() => serviceNames.every((service) => world.balancers[service].all()), { timeoutMs: 20_000 })
