@@ -16,21 +16,22 @@ const inFlightMax = 20_000
 const perCallMax = 20
 
 /**
- * A key for each entry: its stream. Arguments for each entry: the number of its messages, and each message.
+ * A key for each entry: its stream. Arguments for each entry: the number of its messages, and the batch, a message per line.
  *
  * Each message of an entry has a position of its own, as if it had been added by itself (R7). If the stream's owner may not know
  * such entries, each message becomes an entry. A stream that refuses its messages holds up no other.
  */
 const add = `
-  local fault, at = nil, 1
+  local fault
   local function try(...)
     local reply = redis.pcall(...)
-    if type(reply) == 'table' and reply.err then fault = fault or reply end
+    if type(reply) ~= 'table' or not reply.err then return true end
+    fault = fault or reply
   end
-  local function inTurn(key, from, to)
-    for i = from, to do try('XADD', key, '*', '${batchField}', '[' .. ARGV[i] .. ']') end
+  local function inTurn(key, batch)
+    for text in string.gmatch(batch, '{[^\\n]*') do try('XADD', key, '*', '${batchField}', '[' .. text .. ']') end
   end
-  local function together(key, from, to)
+  local function together(key, count, batch)
     local info, ms, n, added = redis.pcall('XINFO', 'STREAM', key), 0, 0, 0
     if not info.err then
       for i = 1, #info, 2 do
@@ -39,21 +40,19 @@ const add = `
       end
     end
     ms, n = tonumber(ms), tonumber(n)
-    if math.max(ms, n) >= ${Number.MAX_SAFE_INTEGER} - ${perEntryMax} then return inTurn(key, from, to) end
-    local count, time = to - from + 1, redis.call('TIME')
+    if math.max(ms, n) >= ${Number.MAX_SAFE_INTEGER} - ${perEntryMax} then return inTurn(key, batch) end
+    local time = redis.call('TIME')
     local now = time[1] * 1000 + math.floor(time[2] / 1000)
     if now > ms then ms, n = now, -1 end
     local id = string.format('%d-%d', ms, n + count)
-    local batch = '[' .. table.concat(ARGV, ',', from, to) .. ']'
-    local reply = redis.pcall('XADD', key, id, '${batchField}', batch, '${countField}', count)
-    if type(reply) == 'table' then fault = fault or reply return end
-    try('XSETID', key, id, 'ENTRIESADDED', string.format('%d', added + count))
+    if try('XADD', key, id, '${batchField}', batch, '${countField}', count) then
+      try('XSETID', key, id, 'ENTRIESADDED', string.format('%d', added + count))
+    end
   end
-  for _, key in ipairs(KEYS) do
-    local from, to = at + 1, at + ARGV[at]
-    at = to + 1
-    local fits = to > from and redis.pcall('EXISTS', key .. '${batchesKey('')}') == 1
-    if fits then together(key, from, to) else inTurn(key, from, to) end
+  for i, key in ipairs(KEYS) do
+    local count, batch = ARGV[2 * i - 1], ARGV[2 * i]
+    local fits = count ~= '1' and redis.pcall('EXISTS', key .. '${batchesKey('')}') == 1
+    if fits then together(key, count, batch) else inTurn(key, batch) end
   end
   return fault`
 
@@ -123,13 +122,17 @@ export class Sender {
 
   async #add(entries: Message[][]): Promise<void> {
     const keys = entries.map(([first]) => first!.stream)
-    const args = entries.flatMap((its) => [its.length, ...its.map((it) => this.#textOf(it.envelope))])
+    const args = entries.flatMap((its) => [its.length, this.#batchOf(its)])
     await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...keys, ...args)
   }
 
-  #textOf(envelope: Envelope): string {
+  /** The text of a message has no line feed. */
+  #batchOf(messages: Message[]): string {
     const incarnation = this.#incarnation.stamp
-    return JSON.stringify(incarnation === undefined ? envelope : { ...envelope, incarnation })
+    const texts = messages.map(({ envelope }) =>
+      JSON.stringify(incarnation === undefined ? envelope : { ...envelope, incarnation }),
+    )
+    return `[${texts.join('\n,')}\n]`
   }
 }
 
