@@ -1,9 +1,10 @@
 /** Planned operations. Clients that respect `/readyz` see no error. */
-import { serviceNames } from '../../../platform/config.ts'
+import { type ServiceName, serviceNames } from '../../../platform/config.ts'
 import { eventually, range } from '../../doubles/eventually.ts'
+import { stranger } from '../population.ts'
 import { untilDecided } from '../quiet.ts'
 import type { Stage } from '../stage.ts'
-import type { Needs, Scenario } from './scenario.ts'
+import { acceptsAlways, type Needs, type Scenario } from './scenario.ts'
 
 const unnoticed: Needs = { share: 1, unnoticed: true, decidedMs: 10_000, acceptedMs: 1_000 }
 
@@ -53,6 +54,27 @@ export const rollout: Scenario[] = [
     },
   },
   {
+    name: 'stock-rolled-back',
+    title: 'stock ends under a rush, and an older version takes over its mailboxes, with what it cannot read',
+    fromOlder: true,
+    needs: acceptsAlways,
+    async fault(stage) {
+      const { world, requests, random } = stage
+      await world.migrate()
+      for (const service of serviceNames) await replaceAll(stage, service)
+      const stocks = world.processes.stock.filter(({ running }) => running)
+      stage.note('SIGKILL of stock, and a rush')
+      await Promise.all(stocks.map((it) => it.kill()))
+      const books = range(300).map(() => `book-${random.below(8)}`)
+      await Promise.all(books.map((bookid) => requests.make({ kind: 'reserve', bookid, userid: stranger })))
+      await world.add('stock', world.older)
+      const seconds = (await untilDecided(world, Date.now(), 30_000)) / 1_000
+      stage.note(`the older stock has decided all after ${seconds} s`)
+      await replaceAll(stage, 'stock')
+      await redriveEntries(stage)
+    },
+  },
+  {
     name: 'scaling',
     title: 'stock and reservation go from one process to three, and back to one',
     world: { processes: 1 },
@@ -74,19 +96,22 @@ export const rollout: Scenario[] = [
   },
 ]
 
+/** Replaces the processes of a service by one of this version. */
+async function replaceAll({ world }: Stage, service: ServiceName): Promise<void> {
+  const before = world.processes[service].filter(({ running }) => running)
+  await world.add(service)
+  for (const process of before) await process.stop()
+}
+
 /**
- * Stock of a version that reads one message per entry has set whole entries aside. Reservation sends their commands again, and
- * redriving them after that changes nothing.
+ * Stock of a version that reads one message per entry has set whole entries aside. Once their commands, which were sent again, are
+ * decided, redriving them changes nothing.
  */
 async function redriveEntries(stage: Stage): Promise<void> {
-  const { sql } = stage.world
-  const letters = await sql`select from stock.dead_letter where reason like '%Cannot handle an entry with%'`
-  if (letters.length === 0) return
-  const seconds = (await untilDecided(stage.world, Date.now(), 60_000)) / 1_000
-  stage.note(
-    `${letters.length} whole entries were set aside; all is decided after ${seconds} s: redriving them`,
-  )
-  await sql`update stock.dead_letter set redrive = true where reason like '%Cannot handle an entry with%'`
+  if ((await untilDecided(stage.world, Date.now(), 60_000)) === Number.POSITIVE_INFINITY) return
+  const { count } = await stage.world.sql`
+    update stock.dead_letter set redrive = true where reason like '%Cannot handle an entry with%'`
+  stage.note(`redriving ${count} entries that the older version has set aside`)
 }
 
 const allReady = ({ world }: Stage) =>
