@@ -59,7 +59,7 @@ export function createMetrics(service: string, revision = 'unknown') {
   }).set({ version, revision, runtime }, 1)
   const lag = new Gauge({
     name: 'bookreservation_mailbox_lag_entries',
-    help: 'Stream entries that are not committed yet, as seen by the owner',
+    help: 'Messages of the stream that are not committed yet, as seen by the owner',
     labelNames: ['partition'],
     registers,
   })

@@ -29,18 +29,41 @@ describe('an entry of an event stream', () => {
   })
 })
 
-test('an entry of a mailbox has one message, at its own id', () => {
-  const [one, several, none] = entriesOf(
-    [
-      ['17-3', toFields(['a'])],
-      ['17-4', toFields(['b', 'c'])],
-      ['17-5', ['hello', 'world']],
-    ],
-    '0-0',
-    false,
-  )
-  expect(one).toMatchObject({ position: '17-3', message: 'a' })
-  expect(one).not.toHaveProperty('unreadable')
-  for (const it of [several, none]) expect(it!.unreadable).toBeInstanceOf(TypeError)
-  expect(several!.fields).toEqual(toFields(['b', 'c']))
+describe('an entry of a mailbox', () => {
+  const lot = (...messages: unknown[]) => [...toFields(messages), 'messages', String(messages.length)]
+  const rows: [string, string[]][] = [
+    ['17-2', lot('a', 'b', 'c')],
+    ['17-3', toFields(['d'])],
+    ['17-5', lot('e', 'f')],
+    ['18-1', lot('g', 'h')],
+  ]
+
+  test('holds the messages up to its own position', () => {
+    const all = ['17-0 a', '17-1 b', '17-2 c', '17-3 d', '17-4 e', '17-5 f', '18-0 g', '18-1 h']
+    expect(positions(entriesOf(rows, '16-9', false))).toEqual(all)
+    expect(positions(entriesOf(rows.slice(2), '17-3', false))).toEqual(all.slice(4))
+  })
+
+  test('that was committed in part returns the rest', () => {
+    expect(positions(entriesOf(rows.slice(0, 1), '17-0', false))).toEqual(['17-1 b', '17-2 c'])
+    expect(positions(entriesOf(rows.slice(2), '17-4', false))).toEqual(['17-5 f', '18-0 g', '18-1 h'])
+    expect(positions(entriesOf(rows.slice(3), '17-5', false))).toEqual(['18-0 g', '18-1 h'])
+  })
+
+  test('shows each of its messages as an entry of its own', () => {
+    expect(entriesOf(rows, '0-0', false).map((it) => it.fields)).toEqual(
+      [...'abcdefgh'].map((it) => toFields([it])),
+    )
+  })
+
+  test.each([
+    ['is not a batch', ['hello', 'world']],
+    ['has several messages, and does not name their number', toFields(['a', 'b'])],
+    ['names another number', [...toFields(['a', 'b']), 'messages', '3']],
+    ['names no number', [...toFields(['a', 'b']), 'messages', 'two']],
+    ['has more messages than its id leaves room for', lot(...'abcdef')],
+  ])('that %s is unreadable as a whole', (_, fields) => {
+    const entries = entriesOf([['17-4', fields]], '17-3', false)
+    expect(entries).toMatchObject([{ position: '17-4', unreadable: expect.any(TypeError), fields }])
+  })
 })

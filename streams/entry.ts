@@ -1,14 +1,14 @@
 /**
- * Entries of a stream, split into messages.
+ * Entries of a stream, split into messages. An entry has the position of its last message, and the others come right before.
  *
- * An entry of a mailbox holds one message, whose position is the entry's id. An entry of an event stream holds the events of
- * one commit: the last of them has the sequence that the entry's id spells, and the others come right before.
+ * In an event stream the positions are `n-0`, where n is the event's sequence. In a mailbox they are `ms-n`, and n counts. An
+ * entry of a mailbox that holds several messages names their number: its sender has left room for their positions. An id that
+ * Redis assigns leaves room for one.
  */
-import { type Envelope, type Fields, fromFields, toFields } from './envelope.ts'
+import { countOf, type Envelope, type Fields, fromFields, toFields } from './envelope.ts'
 
 /** A message at its position in its partition. */
 export type Entry = {
-  /** `n-0` for the event with sequence n, the id of its entry for any other message. */
   position: string
   /** Not parsed yet. */
   message: unknown
@@ -29,18 +29,38 @@ export function entriesOf(rows: Row[], after: string, sequenced: boolean): Entry
     try {
       const messages = fromFields(fields)
       if (messages.length === 1) return [{ position: id, message: messages[0], fields }]
-      if (!sequenced) throw new TypeError(`Cannot handle an entry with ${messages.length} messages`)
-      return inSequence(id, messages, sequenceOf(after))
+      return sequenced
+        ? membersOf(messages, sequenceOf(id), sequenceOf(after), (n) => `${n}-0`)
+        : inMailbox(id, messages, countOf(fields), after)
     } catch (unreadable) {
       return [{ position: id, message: undefined, unreadable, fields }]
     }
   })
 }
 
-function inSequence(id: string, messages: unknown[], after: number): Entry[] {
-  const first = sequenceOf(id) - messages.length + 1
-  const taken = Math.max(0, after - first + 1)
-  return messages.slice(taken).map((message, i) => new Member(`${first + taken + i}-0`, message))
+function inMailbox(id: string, messages: unknown[], count: number, after: string): Entry[] {
+  const [ms, last] = partsOf(id)
+  if (count !== messages.length || count > last + 1 || !Number.isSafeInteger(last))
+    throw new TypeError(`Cannot handle an entry with ${messages.length} messages and room for ${count}`)
+  const [msAfter, nAfter] = partsOf(after)
+  return membersOf(messages, last, ms === msAfter ? nAfter : -1, (n) => `${ms}-${n}`)
+}
+
+const partsOf = (position: string): [ms: string, n: number] => {
+  const [ms, n] = position.split('-') as [string, string]
+  return [ms, Number(n)]
+}
+
+/** @param last the number of the last message. @param committed that of the last one that is left out. */
+function membersOf(
+  messages: unknown[],
+  last: number,
+  committed: number,
+  toPosition: (n: number) => string,
+): Entry[] {
+  const first = last - messages.length + 1
+  const taken = Math.max(0, committed - first + 1)
+  return messages.slice(taken).map((message, i) => new Member(toPosition(first + taken + i), message))
 }
 
 /** A class, because each object literal with a getter costs the engine as much as parsing the message. */

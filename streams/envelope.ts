@@ -1,5 +1,6 @@
 /**
- * Messages on a stream: CloudEvents 1.0 in their JSON batch format. An entry has one field, which holds one or more messages.
+ * Messages on a stream: CloudEvents 1.0 in their JSON batch format. A field of an entry holds one or more messages. In a mailbox a
+ * second field says how many, if there are several.
  * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format
  */
 import { z } from 'zod'
@@ -79,8 +80,13 @@ const isText = (value: unknown) => typeof value === 'string' && value.length > 0
 /** Of an entry, as Redis replies them: field, value, field, value. */
 export type Fields = string[]
 
-/** The only field of an entry. */
+/** Messages of an entry at most, and events of a row of the log. A reader can only limit the number of entries. */
+export const perEntryMax = 50
+
+/** The first field of an entry. */
 export const batchField = 'cloudevents'
+/** The second one: the number of messages. */
+export const countField = 'messages'
 
 /** @returns the value of that field. */
 export const toBatch = (messages: unknown[]): string => JSON.stringify(messages)
@@ -89,6 +95,9 @@ export const toBatch = (messages: unknown[]): string => JSON.stringify(messages)
 export const toArray = (texts: string[]): string => `[${texts.join(',')}]`
 
 export const toFields = (messages: unknown[]): Fields => [batchField, toBatch(messages)]
+
+/** @returns the number of messages that an entry names: 1 if it names none. */
+export const countOf = ([, , name, value]: Fields): number => (name === countField ? Number(value) : 1)
 
 /**
  * @returns the messages of an entry, not parsed yet.

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { commit } from './commit.ts'
 import { entriesOf } from './entry.ts'
-import { eventsPerBatchMax, fromRow, inBatches, toEntry } from './event-batch.ts'
+import { perEntryMax } from './envelope.ts'
+import { fromRow, inBatches, toEntry } from './event-batch.ts'
 import { allMigrations, applyMigrations, openRuntime, type Runtime, range } from './testing/runtime.ts'
 
 const event = (subject: string, value: number) => ({
@@ -40,7 +41,7 @@ test('the events of a commit are one batch per partition, numbered after its las
 })
 
 test('many events of one partition are several batches of limited size', () => {
-  const events = range(2 * eventsPerBatchMax + 1).map((value) => ({ partition: 0, event: event('a', value) }))
+  const events = range(2 * perEntryMax + 1).map((value) => ({ partition: 0, event: event('a', value) }))
   const batches = inBatches(events, [advance(0, 0)])
   expect(batches.map(({ first, seq }) => [first, seq])).toEqual([
     [1, 50],

@@ -4,11 +4,8 @@
  * An event is serialized once. The log keeps the text; publishing adds what is the same for the whole batch, and the event's
  * sequence.
  */
-import { type Envelope, toArray } from './envelope.ts'
+import { type Envelope, perEntryMax, toArray } from './envelope.ts'
 import type { OutgoingEvent } from './handler.ts'
-
-/** Bounds how many events a reader gets per entry: it can only limit the number of entries. */
-export const eventsPerBatchMax = 50
 
 export type EventBatch = {
   partition: number
@@ -39,7 +36,7 @@ export function inBatches(
     const seq = last.get(partition)! + 1
     last.set(partition, seq)
     let batch = open.get(partition)
-    if (!batch || batch.events.length === eventsPerBatchMax) {
+    if (!batch || batch.events.length === perEntryMax) {
       batch = { partition, first: seq, seq, events: [], subjects: new Set() }
       open.set(partition, batch)
       batches.push(batch)

@@ -7,7 +7,7 @@
  */
 import { isNextEvent, isNextMessage, type Slice, sizeOf, slicesOf, validOf } from './batch.ts'
 import { type Entry, entriesOf, type Row, sequenceOf } from './entry.ts'
-import { eventsPerBatchMax } from './event-batch.ts'
+import { perEntryMax } from './envelope.ts'
 import type { Holdings } from './holdings.ts'
 import type { Incarnation } from './incarnation.ts'
 import { readEntries } from './mailbox.ts'
@@ -29,7 +29,7 @@ export class Intake {
   readonly #incarnation: Incarnation
   #turn = 0
   /** Messages per entry in the last read: readers can only limit the number of entries. */
-  #perEntry: number
+  #perEntry = perEntryMax
   /** Whether the last batch was so large that more messages are probably there. */
   #rush = false
   /** A read under way behind the batch that is being committed. */
@@ -41,7 +41,6 @@ export class Intake {
     this.#incarnation = incarnation
     this.#holdings = holdings
     this.#sequenced = sequenced
-    this.#perEntry = sequenced ? eventsPerBatchMax : 1
   }
 
   /** In a rush, reads the messages that are already there. */

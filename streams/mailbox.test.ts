@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { entriesOf } from './entry.ts'
 import { groupsOf } from './groups.ts'
 import { alignGroup, type Cursor, isNoGroup, type Reading, readEntries } from './mailbox.ts'
-import { openRuntime, type Runtime } from './testing/runtime.ts'
+import { openRuntime, type Runtime, range } from './testing/runtime.ts'
 
 let runtime: Runtime
 let partition = 0
@@ -24,6 +25,7 @@ async function opened(values: number) {
     redis,
     cursor,
     post: (...them: number[]) => runtime.post(mine, ...them),
+    send: (...them: number[]) => runtime.send(mine, ...them),
     align: (at: Partial<Cursor> = {}, { owner = true, taking = true } = {}) =>
       alignGroup(redis, cursor(at), { owner, taking }),
     /** Reads after the offset, or after a later position. */
@@ -185,6 +187,55 @@ test('R2: the lag is exact after another client has deleted unread entries', asy
   expect(await it.lag()).toBe(0)
   await it.post(1, 2)
   expect(await it.lag()).toBe(2)
+})
+
+/** The positions of the messages that Redis returns for a read after this one. */
+const messagesOf = async (key: string, after: string) =>
+  entriesOf(await runtime.redis.xrange(key, `(${after}`, '+'), after, false).map((it) => it.position)
+
+test('R7: part of an entry can be committed: it is read again without that part, and the lag counts messages', async () => {
+  const it = await opened(2)
+  await it.send(...range(5))
+  await it.send(...range(3))
+  const positions = await messagesOf(it.key, '0-0')
+  expect(positions).toHaveLength(10)
+  expect(await it.redis.xlen(it.key)).toBe(4)
+  for (const [i, position] of positions.entries()) {
+    const at = { position, processed: i + 1 }
+    expect(await it.read(at, 10)).toHaveLength(i < 2 ? 3 - i : i < 6 ? 2 : i < 9 ? 1 : 0)
+    expect(await messagesOf(it.key, position)).toEqual(positions.slice(i + 1))
+    expect(await it.lag()).toBe(9 - i)
+    expect(await it.align(at)).toMatchObject({ misfit: '', lag: 9 - i })
+  }
+})
+
+test('R7: the lag is exact after the stream’s end was lost within an entry, and others wrote to it', async () => {
+  const it = await opened(0)
+  await it.send(...range(5))
+  const positions = await messagesOf(it.key, '0-0')
+  const { lag } = await it.align({ position: positions[2]!, processed: 3 }, { taking: false })
+  expect(lag).toBe(2)
+  // Redis forgets the count and the cursor, as after a restart from an older file.
+  await it.redis.xgroup('SETID', it.key, 'counter', '0-0')
+  await it.redis.xsetid(it.key, positions[4]!, 'ENTRIESADDED', 1)
+  await it.send(...range(4))
+  const at = { position: positions[2]!, processed: 3 }
+  expect(await it.align(at)).toMatchObject({ lag: 6 })
+  expect(await it.read(at, 9)).toHaveLength(2)
+  await it.redis.del(it.key)
+  await it.send(...range(7))
+  const late = { position: '1000-2', processed: 9 }
+  expect(await it.align(late)).toMatchObject({ lag: 7 })
+})
+
+test('R7: when the stream was lost within an entry and its clock is behind, messages come after the offset', async () => {
+  const it = await opened(0)
+  const at = { position: future, processed: 100 }
+  await it.align(at)
+  await it.send(...range(3))
+  const [ms] = future.split('-')
+  expect(await messagesOf(it.key, future)).toEqual([`${ms}-6`, `${ms}-7`, `${ms}-8`])
+  expect(await it.align({ position: `${ms}-7`, processed: 102 }, { taking: false })).toMatchObject({ lag: 1 })
 })
 
 test('only the owner of a topic raises its ids', async () => {

@@ -12,8 +12,11 @@
  * R5. A stream that cannot be made to fit Postgres is deleted and recreated.
  * R6. A consumer goes back when it has read what the owner then replaced, or stays ahead of the end of its stream, because it
  *     may have handled events that were never logged. Handling an event twice has one effect.
+ * R7. Positions, the stream's count and the group's count are of messages, not of entries (`entry.ts`). Part of an entry can be
+ *     committed: the entry is read again after a position within it, without what is committed.
  */
 import type { Row } from './entry.ts'
+import { countField } from './envelope.ts'
 import { mendingKey } from './mending.ts'
 import type { RedisClient } from './redis.ts'
 
@@ -30,6 +33,15 @@ export type Cursor = {
 
 /** A read begins behind the cursor if the entries between are about to be committed. */
 export type Reading = Cursor & { after: string }
+
+/**
+ * Beside a mailbox, in the same slot of a cluster, while its owner reads entries of several messages. An owner of an older version
+ * would set them aside, and does not renew the key. Scripts derive it from the stream's key, and may be refused it: users of Redis
+ * have the right only once the installation is migrated.
+ */
+export const batchesKey = (streamKey: string): string => `${streamKey}:batches`
+/** The owner renews it every second. */
+const batchesForS = 3
 
 /**
  * For each stream: reads and sets the cursor, in one step that no other client can come between.
@@ -58,7 +70,7 @@ const read = `
  * Makes stream and group fit the committed offset, whatever Redis remembers:
  * - No group (first start, FLUSHALL, failover): it is created at the offset.
  * - A stream, or a group that is taken over, ends before the offset, because Redis lost its data or the latest of it. The
- *   group is set to the offset. New ids start after it, since an entry below the offset would count as handled. Entries are
+ *   group is set to the offset. New ids start after it, since an entry below the offset would count as handled. Messages are
  *   counted from what is committed, since Redis lost its own count too, and the lag would stay wrong.
  * - The group's cursor is elsewhere: it is set to the offset.
  * - Entries were deleted by another client before they were read: they are no longer counted, or the lag would never reach 0.
@@ -91,7 +103,7 @@ const align = `
       local it = record(reply)
       local known = it.name == group and tonumber(it['entries-read'] or 0) - it.pending
       if known and known > tonumber(processed) then
-        return 'Redis has seen ' .. known .. ' entries committed, Postgres knows of ' .. processed
+        return 'Redis has seen ' .. known .. ' messages committed, Postgres knows of ' .. processed
       end
     end
   end
@@ -105,6 +117,22 @@ const align = `
     if aMs ~= bMs then return tonumber(aMs) < tonumber(bMs) end
     return tonumber(aN) < tonumber(bN)
   end
+  -- Part of the next entry may be committed.
+  local function unread()
+    local count, from = 0, position
+    local ms, n = string.match(position, '(%d+)-(%d+)')
+    repeat
+      local page = redis.call('XRANGE', key, '(' .. from, '+', 'COUNT', 100)
+      for _, entry in ipairs(page) do
+        local id, fields = unpack(entry)
+        local entryMs, last = string.match(id, '(%d+)-(%d+)')
+        local messages = fields[3] == '${countField}' and tonumber(fields[4]) or 1
+        count = count + (entryMs == ms and math.min(messages, last - n) or messages)
+        from = id
+      end
+    until #page < 100
+    return count
+  end
   local stream = record(redis.call('XINFO', 'STREAM', key))
   local last, lost = stream['last-generated-id'], not created.err
   for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
@@ -116,15 +144,10 @@ const align = `
   if nothingNew and stream['entries-added'] ~= tonumber(processed) then lost = true end
   redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
   if lost and args.owner then
-    local handled, from = 0, '-'
-    repeat
-      local page = redis.call('XRANGE', key, from, position, 'COUNT', 500)
-      handled = handled + #page
-      if #page > 0 then from = '(' .. page[#page][1] end
-    until #page < 500
-    local added = math.max(stream.length, processed + stream.length - handled)
+    local added = math.max(stream.length, processed + unread())
     redis.call('XSETID', key, last, 'ENTRIESADDED', string.format('%d', added))
   end
+  if args.owner then redis.pcall('SET', key .. '${batchesKey('')}', '', 'EX', ${batchesForS}) end
   redis.call('XGROUP', 'CREATECONSUMER', key, group, consumer)
   for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
     if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end

@@ -3,9 +3,11 @@ import type { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters, redriveLike } from './dead-letter.ts'
+import { entriesOf } from './entry.ts'
 import { toFields } from './envelope.ts'
 import { groupsOf } from './groups.ts'
 import { contentMax } from './letter.ts'
+import { batchesKey } from './mailbox.ts'
 import { counter, envelopeOf } from './testing/counter.ts'
 import { gate } from './testing/gate.ts'
 import { openRuntime, type Runtime, range } from './testing/runtime.ts'
@@ -215,7 +217,7 @@ test.concurrent('W2: the batch that is read behind a full one is dropped when th
   await runtime.post(0, ...range(2_500))
   const worker = runtime.worker({ before: (batch) => (batch.length === 1_000 ? pass() : undefined) })
   await reached
-  await runtime.untilCounted(100)
+  await runtime.untilCounted(1)
   const lock = await runtime.sql.reserve()
   await lock`begin`
   await lock`select from mailbox for update`
@@ -329,6 +331,118 @@ test.concurrent('W4: of 300 messages only the one that Postgres refuses becomes 
   expect(letters).toHaveLength(1)
   expect(letters[0]!.reason).toContain('invalid input syntax for type integer: "no number"')
   expect(await runtime.mailbox(0)).toMatchObject({ processed: 150, seq: 149 })
+})
+
+/** Messages that share an entry. @returns their positions. */
+async function together(runtime: Runtime, ...values: (number | string)[]): Promise<string[]> {
+  await runtime.until(() => runtime.redis.exists(batchesKey(runtime.key(0))))
+  await runtime.send(0, ...values)
+  const [row] = await runtime.redis.xrevrange(runtime.key(0), '+', '-', 'COUNT', 1)
+  return entriesOf([row!], '0-0', false).map((it) => it.position)
+}
+
+test.concurrent('W4, R7: of an entry only the message that Postgres refuses is set aside, and can be redriven', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { sql } = runtime
+  const worker = runtime.worker()
+  const positions = await together(
+    runtime,
+    ...(range(20) as (number | string)[]).with(7, 'no number'),
+    'gibberish',
+    20,
+  )
+  expect(positions).toHaveLength(22)
+  await runtime.untilCounted(20)
+  const counted = range(21).toSpliced(7, 1)
+  expect(await runtime.values()).toEqual(counted)
+  expect((await runtime.tally()).map((it) => it.position)).toEqual(positions.toSpliced(20, 1).toSpliced(7, 1))
+  const letters = await listLetters(sql, 10)
+  expect(letters.map((it) => it.position).sort()).toEqual([positions[7], positions[20]].sort())
+  expect(letters.map((it) => JSON.parse(it.fields[1]!))).toMatchObject([{ length: 1 }, { length: 1 }])
+  await runtime.until(() => worker.lags.get(0) === 0)
+  const { position, processed } = await runtime.mailbox(0)
+  expect({ position, processed }).toEqual({ position: positions[21], processed: 22 })
+
+  await worker.stop()
+  const counting = counter(sql, 'fixed')
+  runtime.worker({ handler: { ...counting, parse: () => ({ value: '42' }) } })
+  expect(await redriveLetters(sql, 'all')).toBe(2)
+  await runtime.untilCounted(22)
+  expect(await runtime.values()).toEqual([...counted, 42, 42])
+  await runtime.until(async () => (await listLetters(sql, 10)).length === 0)
+})
+
+test.concurrent('W2, R7: a worker goes on in the middle of an entry, and the lag counts the rest of it', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const first = runtime.worker()
+  const positions = await together(runtime, ...range(30))
+  await runtime.untilCounted(30)
+  await first.stop()
+  // As if the others had not been committed.
+  await runtime.sql`truncate tally`
+  await runtime.sql`update mailbox set position = ${positions[11]!}, processed = 12`
+  await runtime.redis.xgroup('SETID', runtime.key(0), 'counter', positions[11]!, 'ENTRIESREAD', 12)
+  const { pass, reached, open } = gate()
+  const second = runtime.worker({ before: pass })
+  await reached
+  const [group] = await groupsOf(runtime.redis, runtime.key(0))
+  expect(group).toMatchObject({ lag: 18, position: positions[11] })
+  open()
+  await runtime.untilCounted(18)
+  expect((await runtime.tally()).map((it) => it.position)).toEqual(positions.slice(12))
+  await runtime.until(() => second.lags.get(0) === 0)
+  expect(await runtime.mailbox(0)).toMatchObject({ processed: 30 })
+})
+
+test.concurrent('W1, R7: batches that end within entries lose and repeat nothing', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { pass, reached, open } = gate()
+  const worker = runtime.worker({ before: pass })
+  await together(runtime, 0)
+  await reached
+  // Sizes of which no sum is the size of a batch.
+  for (const i of range(180)) await runtime.send(0, ...range(17, 1 + i * 17))
+  open()
+  await runtime.untilCounted(1 + 180 * 17)
+  expect(await runtime.values(0)).toEqual(range(1 + 180 * 17))
+  expect(worker.said.filter((it) => it.startsWith('starting over'))).toEqual([])
+  await runtime.until(() => worker.lags.get(0) === 0)
+})
+
+test.concurrent('an entry that a version before this one has set aside as a whole can be redriven', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { sql } = runtime
+  runtime.worker()
+  await runtime.post(0, 0)
+  await runtime.untilCounted(1)
+  const before = await runtime.mailbox(0)
+  const setAside = async (position: string, values: (number | string)[]) => {
+    const envelopes = values.map((value) =>
+      envelopeOf(`${position} ${value}`, 'Count', runtime.subject(0), { value: String(value) }),
+    )
+    const fields = [...toFields(envelopes), 'messages', String(values.length)]
+    await sql`
+      insert into dead_letter (partition, position, reason, fields, redrive)
+      values (0, ${position}, 'several messages', array(select json_array_elements_text(${JSON.stringify(fields)}::text::json)), true)`
+  }
+  await setAside('7-3', [1, 'no number', 2, 3])
+  await setAside('8-2', [4, 5, 'gibberish'])
+  await runtime.untilCounted(6)
+  const faults = async () =>
+    (await listLetters(sql, 10)).map(({ position, reason, redrive }) => ({ position, reason, redrive }))
+  await runtime.until(async () =>
+    (await faults()).every((it) => !it.redrive && it.reason !== 'several messages'),
+  )
+  expect((await faults()).sort((a, b) => (a.position < b.position ? -1 : 1))).toMatchObject([
+    { position: '7-1', reason: expect.stringContaining('no number') },
+    { position: '8-2', reason: 'Error: Cannot understand gibberish' },
+  ])
+  expect((await runtime.tally()).map(({ position, value }) => `${position} ${value}`)).toEqual([
+    `${before.position} 0`,
+    ...['7-0 1', '7-2 2', '7-3 3', '8-0 4', '8-1 5'],
+  ])
+  const { position, processed } = await runtime.mailbox(0)
+  expect({ position, processed }).toEqual({ position: before.position, processed: 1 })
 })
 
 test.concurrent('W4: two partitions whose next messages are both refused go on', async () => {

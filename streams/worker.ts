@@ -274,8 +274,11 @@ export class Worker<Message> {
     for (const letter of await lettersToRedrive(this.#options.sql, [...all.keys()])) {
       const owned = all.get(letter.partition)!
       const { position } = owned
-      const entries = entriesOf([[letter.position, letter.fields]], position, this.#sequenced)
-      await this.#settle([{ owned, from: position, to: position, count: 0, entries, redriven: true }])
+      // A version that read one message per entry has set whole entries aside.
+      for (const entry of entriesOf([[letter.position, letter.fields]], '0-0', this.#sequenced))
+        await this.#settle([
+          { owned, from: position, to: position, count: 0, entries: [entry], redriven: true },
+        ])
     }
   }
 

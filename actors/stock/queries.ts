@@ -1,5 +1,5 @@
 /** Queries of the HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
-import { eventsPerBatchMax } from '../../streams/event-batch.ts'
+import { perEntryMax } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import type { Book } from './book.ts'
@@ -45,7 +45,7 @@ export const movements = (sql: Sql, bookid: string, limit: number, before = Numb
     select event, n from json_array_elements(b.events::json) with ordinality as e (event, n)
     where event->>'subject' = s.subject and b.first + n - 1 < ${before}::bigint
   ) as e
-  where s.subject = ${bookid} and s.seq < ${before}::bigint + ${eventsPerBatchMax}::bigint
+  where s.subject = ${bookid} and s.seq < ${before}::bigint + ${perEntryMax}::bigint
   order by s.seq desc, e.n desc limit ${limit}`
 
 export type RequestRow = Pick<

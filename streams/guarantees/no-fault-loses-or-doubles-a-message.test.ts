@@ -6,6 +6,7 @@ import postgres from 'postgres'
 import { expect, test } from 'vitest'
 import { OwnServer } from '../../tests/doubles/own-server.ts'
 import { TcpProxy } from '../../tests/doubles/tcp-proxy.ts'
+import { batchesKey } from '../mailbox.ts'
 import { openRuntime, type Runtime, range } from '../testing/runtime.ts'
 
 /** Every event of the log is in the stream, in order, and each counted message has one. */
@@ -108,6 +109,26 @@ test('FLUSHALL while busy: committed effects stay, later messages are handled, a
   expect(new Set(values).size).toBe(values.length)
   expect(values).toEqual(values.toSorted((a, b) => a - b))
   expect(values.slice(-20)).toEqual(range(20, 10_000))
+  await consistent(runtime)
+})
+
+test('R7: FLUSHALL under messages that share entries: committed effects stay, and the lag counts messages', async () => {
+  await using server = await OwnServer.redis()
+  await using runtime = await openRuntime({ partitions: 1, redisUrl: server.url })
+  const worker = runtime.worker()
+  await runtime.post(0, -1)
+  await runtime.untilCounted(1)
+  for (const lot of range(40)) {
+    await runtime.send(0, ...range(17, lot * 17))
+    if (lot % 10 === 5) await runtime.redis.flushall()
+  }
+  await runtime.until(() => runtime.redis.exists(batchesKey(runtime.key(0))))
+  await runtime.send(0, ...range(20, 10_000))
+  await runtime.until(async () => (await runtime.values()).at(-1) === 10_019)
+  const values = await runtime.values()
+  expect(values).toEqual([...new Set(values)].toSorted((a, b) => a - b))
+  expect(values.slice(-20)).toEqual(range(20, 10_000))
+  await runtime.until(() => worker.lags.get(0) === 0)
   await consistent(runtime)
 })
 

@@ -15,7 +15,9 @@ import { type Cursor, defineMailboxScripts } from '../mailbox.ts'
 import { partitionOf, streamKey, type Topic } from '../partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../redis.ts'
+import { Sender } from '../sender.ts'
 import { counter, envelopeOf } from './counter.ts'
+import { neverRestored } from './never-restored.ts'
 import { RunningWorker, type WorkerOverrides } from './running-worker.ts'
 
 export const mailbox: Topic = { owner: 'counter', name: 'mailbox', consumers: ['counter'] }
@@ -118,6 +120,7 @@ export class Runtime implements AsyncDisposable {
   readonly eventLog: EventLog
   readonly workers: RunningWorker[] = []
   readonly #made: Made
+  readonly #sender: Sender
   #reported = Promise.withResolvers<void>()
 
   constructor(made: Made) {
@@ -126,6 +129,7 @@ export class Runtime implements AsyncDisposable {
     this.redisUrl = made.redisUrl
     this.redis = made.redis
     defineMailboxScripts(this.redis)
+    this.#sender = senderOf(this, made.partitions)
     this.sql = openPostgres(this.postgresUrl, { schema: 'counter', max: 4, hot: true })
     this.eventLog = this.#openEventLog(this.sql, this.redis, this.incarnation())
   }
@@ -153,6 +157,15 @@ export class Runtime implements AsyncDisposable {
         return (await this.redis.xadd(this.key(partition), '*', ...fields))!
       }),
     )
+  }
+
+  /** Sends the messages together, as services do. Once the partition has an owner, they share entries. */
+  async send(partition: number, ...values: (string | number)[]): Promise<void> {
+    const subject = this.subject(partition)
+    const sent = values.map((value) =>
+      this.#sender.send(envelopeOf(randomUUID(), 'Count', subject, { value: String(value) })),
+    )
+    await Promise.all(sent)
   }
 
   /** Everything counted, in the order of the commits. */
@@ -283,5 +296,8 @@ export class Runtime implements AsyncDisposable {
     free()
   }
 }
+
+export const senderOf = ({ redis, prefix }: Pick<Runtime, 'redis' | 'prefix'>, partitions: number): Sender =>
+  new Sender({ redis, prefix, topic: mailbox, partitions, incarnation: neverRestored })
 
 export const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i)

@@ -13,13 +13,14 @@ import { Cluster } from 'ioredis'
 import { topics } from '../../../actors/messages.ts'
 import { type Passwords, type ServiceName, serviceNames } from '../../../platform/config.ts'
 import { incarnationsKey } from '../../../streams/incarnation.ts'
+import { batchesKey } from '../../../streams/mailbox.ts'
 import { mendingKey } from '../../../streams/mending.ts'
 import { streamKey, type Topic } from '../../../streams/partition.ts'
 import { openRedis, type RedisClient, untilReady } from '../../../streams/redis.ts'
 
-/** Commands of the connection itself, without keys. */
+/** Commands without keys: of the connection, and the time. */
 const connection =
-  '+ping +info +client|setname +cluster|slots +cluster|shards +cluster|info +cluster|nodes'.split(' ')
+  '+ping +info +time +client|setname +cluster|slots +cluster|shards +cluster|info +cluster|nodes'.split(' ')
 /** `streamsAdd`, `streamsRead`, `streamsAlign`, `streamsAppend` and `streamsCompare` are scripts. */
 const scripts = '+eval +evalsha'
 /** Reading with a group, and aligning a stream with Postgres. */
@@ -28,13 +29,14 @@ const consume =
 /** For stock alone, on its own streams. */
 const own = '+xadd +xsetid +xtrim'
 /** Adding messages to a mailbox, and reading how far its reader is. The previous version uses `xrange`. */
-const send = '+xadd +xinfo|groups +xinfo|stream +xrange'
+const send = '+xadd +xsetid +xinfo|groups +xinfo|stream +xrange'
 
 /** Counting beats, and reading those of other services (`streams/incarnation.ts`). */
 const beat = '+hgetall +hget +hset +hsetnx'
 
 /** The permissions of a user, as arguments of `ACL SETUSER`. */
 export function rulesOf(service: ServiceName, prefix: string): string[] {
+  const batches = `~${batchesKey(streamsOf(prefix, topics.stockMailbox))}`
   const mailboxes = keysOf(prefix, topics.stockMailbox)
   const events = keysOf(prefix, topics.stockEvents)
   // The keys beside a stream hold plain values, for which `get` and `set` suffice (`streams/mending.ts`).
@@ -46,11 +48,13 @@ export function rulesOf(service: ServiceName, prefix: string): string[] {
       `(${scripts} ${consume} ${own} ${mailboxes} ${events})`,
       `(+get ${mendings} ${mendingsOf(prefix, topics.stockMailbox)})`,
       `(+set ${mendings})`,
+      `(+set +exists ${batches})`,
     ],
     reservation: [
       ...channel('reservation:changed'),
       `(${scripts} ${mailboxes})`,
       `(${send} ${mailboxes})`,
+      `(+exists ${batches})`,
       `(${scripts} ${consume} ${events})`,
       `(+get ${mendings})`,
     ],

@@ -113,6 +113,18 @@ export const streams: Bug[] = [
     caughtBy: ['the streams match the log', 'every outcome has its notices'],
   },
   {
+    name: 'give the messages of an entry one position',
+    edits: [
+      {
+        file: 'streams/entry.ts',
+        find: 'new Member(toPosition(first + taken + i), message)',
+        replace: 'new Member(toPosition(last + 0 * i), message)',
+      },
+    ],
+    scenario: 'redis-full',
+    caughtBy: ['the event log is dense'],
+  },
+  {
     name: 'swallow a dead letter',
     edits: [{ file: 'streams/commit.ts', find: '${letters.length ?', replace: '${letters.length < 0 ?' }],
     scenario: 'poison',

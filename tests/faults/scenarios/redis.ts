@@ -2,6 +2,7 @@
 import { open, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { topics } from '../../../actors/messages.ts'
+import { perEntryMax } from '../../../streams/envelope.ts'
 import { streamKey } from '../../../streams/partition.ts'
 import type { Stage } from '../stage.ts'
 import { partitions } from '../world.ts'
@@ -93,7 +94,8 @@ async function flush(stage: Stage): Promise<void> {
 /** Every mailbox gets an entry with an id an hour ahead: a repeated command. */
 async function repeatFromTheFuture(stage: Stage): Promise<void> {
   const { admin, redisPrefix } = stage.world
-  const id = `${Date.now() + 3_600_000}-0`
+  // With room for the positions of an entry's messages.
+  const id = `${Date.now() + 3_600_000}-${perEntryMax}`
   stage.note(`repeating a command in each mailbox as ${id}`)
   for (let partition = 0; partition < partitions; partition++) {
     const key = streamKey(redisPrefix, topics.stockMailbox, partition)

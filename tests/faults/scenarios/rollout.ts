@@ -1,8 +1,10 @@
 /** Planned operations. Clients that respect `/readyz` see no error. */
-import { serviceNames } from '../../../platform/config.ts'
+import { type ServiceName, serviceNames } from '../../../platform/config.ts'
 import { eventually, range } from '../../doubles/eventually.ts'
+import { stranger } from '../population.ts'
+import { untilDecided } from '../quiet.ts'
 import type { Stage } from '../stage.ts'
-import type { Needs, Scenario } from './scenario.ts'
+import { acceptsAlways, type Needs, type Scenario } from './scenario.ts'
 
 const unnoticed: Needs = { share: 1, unnoticed: true, decidedMs: 10_000, acceptedMs: 1_000 }
 
@@ -44,10 +46,32 @@ export const rollout: Scenario[] = [
           }
         }
       }
+      await redriveEntries(stage)
       // Until now a process of the older version could have met them.
       if (!knowsRules) await stage.setRules()
       stage.note('books have rules')
       await stage.seconds(5)
+    },
+  },
+  {
+    name: 'stock-rolled-back',
+    title: 'stock ends under a rush, and an older version takes over its mailboxes, with what it cannot read',
+    fromOlder: true,
+    needs: acceptsAlways,
+    async fault(stage) {
+      const { world, requests, random } = stage
+      await world.migrate()
+      for (const service of serviceNames) await replaceAll(stage, service)
+      const stocks = world.processes.stock.filter(({ running }) => running)
+      stage.note('SIGKILL of stock, and a rush')
+      await Promise.all(stocks.map((it) => it.kill()))
+      const books = range(300).map(() => `book-${random.below(8)}`)
+      await Promise.all(books.map((bookid) => requests.make({ kind: 'reserve', bookid, userid: stranger })))
+      await world.add('stock', world.older)
+      const seconds = (await untilDecided(world, Date.now(), 30_000)) / 1_000
+      stage.note(`the older stock has decided all after ${seconds} s`)
+      await replaceAll(stage, 'stock')
+      await redriveEntries(stage)
     },
   },
   {
@@ -71,6 +95,24 @@ export const rollout: Scenario[] = [
     },
   },
 ]
+
+/** Replaces the processes of a service by one of this version. */
+async function replaceAll({ world }: Stage, service: ServiceName): Promise<void> {
+  const before = world.processes[service].filter(({ running }) => running)
+  await world.add(service)
+  for (const process of before) await process.stop()
+}
+
+/**
+ * Stock of a version that reads one message per entry has set whole entries aside. Once their commands, which were sent again, are
+ * decided, redriving them changes nothing.
+ */
+async function redriveEntries(stage: Stage): Promise<void> {
+  if ((await untilDecided(stage.world, Date.now(), 60_000)) === Number.POSITIVE_INFINITY) return
+  const { count } = await stage.world.sql`
+    update stock.dead_letter set redrive = true where reason like '%Cannot handle an entry with%'`
+  stage.note(`redriving ${count} entries that the older version has set aside`)
+}
 
 const allReady = ({ world }: Stage) =>
   eventually(() => serviceNames.every((service) => world.balancers[service].all()), { timeoutMs: 20_000 })
