@@ -12,7 +12,7 @@
 import postgres, { type Sql } from 'postgres'
 
 /** @returns the same connections. A statement is sent when it is awaited. */
-export function statementsOf(sql: Sql): Sql {
+export function statementTag(sql: Sql): Sql {
   const tag = (first: unknown, ...args: unknown[]) =>
     isTemplate(first)
       ? new Statement(sql, first, args)
