@@ -5,7 +5,7 @@ import { BusyLines, type Line } from './busy-lines.ts'
 type Written = { msg: string; lines?: number; outcomes?: Record<string, number>; id?: string }
 let written: Written[]
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] })
   written = []
 })
 afterEach(() => {
@@ -20,7 +20,10 @@ function start({ perSecondMax = 10, level = 'info' } = {}) {
   return { lines, add }
 }
 const sums = () => written.filter((it) => it.lines !== undefined)
-const single = () => written.filter((it) => it.lines === undefined)
+function single() {
+  vi.advanceTimersByTime(0)
+  return written.filter((it) => it.lines === undefined)
+}
 
 test('Y1: up to the limit per second, each line is written as it is', () => {
   const { add } = start()
@@ -81,6 +84,7 @@ test('Y4: a line that is only counted is not built', () => {
   const series = lines.of('accepted')
   let made = 0
   for (let i = 0; i < 100; i++) series.add({ id: `${i}` }, () => made++)
+  vi.advanceTimersByTime(5_000)
   expect(made).toBe(1)
 })
 
@@ -90,6 +94,19 @@ test('lines below the log level are not even counted', () => {
   vi.advanceTimersByTime(5_000)
   expect(written).toEqual([])
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('Y5: lines are written in order, after the work of the turn', () => {
+  const { add, lines } = start({ perSecondMax: 2 })
+  const other = lines.of('accepted')
+  const made: string[] = []
+  add({ id: 'first' })
+  other.add({ id: 'second' }, () => made.push(`second of ${single().length + 1}`))
+  add({ id: 'third' })
+  expect(written).toEqual([])
+  lines.flush()
+  expect(made).toEqual(['second of 2'])
+  expect(single().map((it) => it.id)).toEqual(['first', 'third'])
 })
 
 test('series have limits of their own', () => {

@@ -7,8 +7,9 @@
  *       wait, and the id that waited longest (the first one if no wait is known).
  *   Y3. Each line is either written or counted in exactly one summary.
  *   Y4. For a line that is only counted, neither its fields nor its text are built.
+ *   Y5. Lines are written in the order in which they were added, after the work that added them: it may answer a customer.
  *
- * A pending summary is written when the process exits.
+ * Pending lines and summaries are written when the process exits.
  */
 import type { Log } from './log.ts'
 
@@ -23,6 +24,7 @@ type BusyLinesOptions = {
 export class BusyLines {
   readonly #options: BusyLinesOptions
   readonly #series: Series[] = []
+  #pending: (() => void)[] = []
 
   constructor(options: BusyLinesOptions) {
     this.#options = options
@@ -31,14 +33,25 @@ export class BusyLines {
 
   /** @param name the name of the series in its summaries. */
   of(name: string): Series {
-    const series = new Series(name, this.#options)
+    const series = new Series(name, this.#options, (write) => this.#writeSoon(write))
     this.#series.push(series)
     return series
   }
 
-  /** Writes the summaries of this second without waiting for its end. */
+  /** Writes what is pending, and the summaries of this second without waiting for its end. */
   flush(): void {
+    this.#writePending()
     for (const it of this.#series) it.flush()
+  }
+
+  #writeSoon(write: () => void): void {
+    if (this.#pending.push(write) === 1) setImmediate(() => this.#writePending())
+  }
+
+  #writePending(): void {
+    const pending = this.#pending
+    this.#pending = []
+    for (const write of pending) write()
   }
 }
 
@@ -63,19 +76,21 @@ export class Series {
   readonly #log: Log
   readonly #perSecondMax: number
   readonly #enabled: boolean
+  readonly #writeSoon: (write: () => void) => void
   #since = Number.NEGATIVE_INFINITY
   #written = 0
   #sum: Sum | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(name: string, { log, perSecondMax }: BusyLinesOptions) {
+  constructor(name: string, { log, perSecondMax }: BusyLinesOptions, writeSoon: (write: () => void) => void) {
+    this.#writeSoon = writeSoon
     this.#name = name
     this.#log = log
     this.#perSecondMax = perSecondMax
     this.#enabled = log.isLevelEnabled('info')
   }
 
-  /** @param write writes the line; called immediately or never. */
+  /** @param write writes the line; called once this turn's work is done, or never. */
   add(line: Line, write: () => void): void {
     if (!this.#enabled) return
     const now = performance.now()
@@ -86,7 +101,7 @@ export class Series {
     }
     if (this.#written < this.#perSecondMax) {
       this.#written += 1
-      write()
+      this.#writeSoon(write)
     } else {
       this.#count(line)
       this.#timer ??= setTimeout(() => this.flush(), this.#since + windowMs - now).unref()

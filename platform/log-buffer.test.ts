@@ -53,13 +53,22 @@ const addAll = (buffer: LogBuffer, level: Level, texts: (string | number)[]) => 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const shown = () => reader.lines.map((it) => it.replaceAll('.', ''))
 
-test('all lines of a turn are written together at its end', () => {
+test('the lines of a few turns are written together, unless one is a warning', () => {
   const buffer = bufferOfTen()
-  addAll(buffer, 'info', [1, 2, 3])
+  for (const n of [1, 2, 3]) {
+    addAll(buffer, 'info', [n])
+    vi.advanceTimersByTime(5)
+  }
   expect(reader.writes).toBe(0)
-  vi.runAllTimers()
-  expect(shown()).toEqual(['1', '2', '3'])
+  vi.advanceTimersByTime(5)
   expect(reader.writes).toBe(1)
+  addAll(buffer, 'info', [4])
+  addAll(buffer, 'warn', [5])
+  expect(reader.writes).toBe(1)
+  vi.advanceTimersByTime(0)
+  expect(shown()).toEqual(['1', '2', '3', '4', '5'])
+  vi.runAllTimers()
+  expect(reader.writes).toBe(2)
 })
 
 test('a fatal error and the lines before it do not wait for the end of the turn', () => {

@@ -11,15 +11,18 @@
  *       back, or at the end, at most once per `reportMs`.
  *   B6. A line arrives whole, even if the outlet takes a part of it much later.
  *
- * The lines of one event-loop turn are written together at its end. A fatal error is written at once. An outlet that
- * takes nothing is tried again after `retryMs`; one that fails (a full disk, a closed pipe) after `faultRetryMs`,
- * because it may recover. No timer here keeps a process alive.
+ * Each write wakes the reader, so lines up to `info` wait `gatherMs` for others. A higher one is written at the end of the
+ * event-loop turn, with those before it; a fatal error at once. An outlet that takes nothing is tried again after
+ * `retryMs`; one that fails (a full disk, a closed pipe) after `faultRetryMs`, because it may recover. No timer here keeps
+ * a process alive.
  */
 import { sleepSync } from './sleep-sync.ts'
 
 export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 /** Lowest first. */
 export const levels: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal']
+
+const infoRank = levels.indexOf('info')
 
 /** The destination of lines. */
 export type Outlet = {
@@ -51,6 +54,7 @@ const logBytesMax = 256 * 1024
 /** The most that is written at once. A line in a chunk is no longer displaced. */
 const chunkBytesMax = 16 * 1024
 const entryBytes = 128
+const gatherMs = 20
 const retryMs = 20
 const faultRetryMs = 1_000
 const reportMs = 1_000
@@ -74,6 +78,7 @@ export class LogBuffer {
   #rest: Uint8Array = nothing
   /** Lines dropped since `behind` was last called. */
   #missed: Dropped | undefined
+  #gathering: NodeJS.Timeout | undefined
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
   #report: NodeJS.Timeout | undefined
@@ -103,14 +108,21 @@ export class LogBuffer {
     this.#bytes += bytes
     if (this.#endsAt !== undefined) this.#finish()
     else if (level === 'fatal') this.flush()
-    else if (!this.#later) this.#soon ??= setImmediate(() => this.flush())
+    else if (!this.#later) this.#flushLater(rank)
+  }
+
+  #flushLater(rank: number): void {
+    if (rank > infoRank) this.#soon ??= setImmediate(() => this.flush())
+    else this.#gathering ??= setTimeout(() => this.flush(), gatherMs).unref()
   }
 
   /** Writes as much as the outlet takes now. */
   flush(): void {
     clearImmediate(this.#soon)
+    clearTimeout(this.#gathering)
     clearTimeout(this.#later)
     this.#soon = undefined
+    this.#gathering = undefined
     this.#later = undefined
     try {
       if (this.#write(false)) return

@@ -21,6 +21,8 @@ export const batchSizeMax = 1_000
 const listenMax = 100
 /** How long an idle worker listens before it checks its leases again. */
 const blockMs = 500
+/** The pause between two calls that make the groups show the offsets. After each small batch, one would cost as much as reading it. */
+const showEveryMs = 100
 
 export class Intake {
   readonly #redis: RedisClient
@@ -28,6 +30,7 @@ export class Intake {
   readonly #sequenced: boolean
   readonly #incarnation: Incarnation
   #turn = 0
+  #shownAt = Number.NEGATIVE_INFINITY
   /** Messages per entry in the last read: readers can only limit the number of entries. */
   #perEntry = perEntryMax
   /** Whether the last batch was so large that more messages are probably there. */
@@ -53,16 +56,25 @@ export class Intake {
 
   /** Waits briefly for new messages. */
   async listen(listener: StreamListener, signal: AbortSignal): Promise<Slice[]> {
-    void this.#holdings.show()
+    const shown = this.#show()
     const all = this.#holdings.all()
     const count = this.#entriesFor(listenMax)
-    const added = await listener.wait(all, count, blockMs, signal)
+    const added = await listener.wait(all, count, shown ? blockMs : showEveryMs, signal)
     const rows = all.map((owned): [Owned, Row[]] => [owned, added.get(owned.key) ?? []])
     const found = this.#slicesOf(rows)
     this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
     // It returned what one stream has. In a rush the others have as much, and share the commit.
     if (this.#rush && all.length > 1) return await this.more()
     return found
+  }
+
+  /** Makes the groups show the offsets (R2). @returns whether it was time. */
+  #show(): boolean {
+    const now = performance.now()
+    if (now - this.#shownAt < showEveryMs) return false
+    this.#shownAt = now
+    void this.#holdings.show()
+    return true
   }
 
   /** @param pending the batch that is being committed. If it was full, the next one is read meanwhile. */

@@ -3,7 +3,7 @@ import postgres from 'postgres'
 import { databaseAddress } from './database-url.ts'
 import { session } from './session.ts'
 import { abandonedAfterTicks, watchedSockets, watchTickMs } from './silence.ts'
-import { resendingUnsent } from './unsent.ts'
+import { statementTag } from './statement.ts'
 
 export type Sql = postgres.Sql
 export type Fragment = postgres.PendingQuery<postgres.Row[]>
@@ -95,7 +95,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
         : { statement_timeout: statementTimeoutMs, idle_session_timeout: abandonedAfterTicks * tickMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
-  return resendingUnsent(sql)
+  return statementTag(sql)
 }
 
 /** For the migration and for checks: as the user named by the URL, and without a schema. */

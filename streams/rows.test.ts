@@ -78,10 +78,8 @@ test('any number of rows is the same statement, of the same template', async () 
       Array.from({ length: count }, (_, i) => ({ i })),
       { i: 'int' },
     )
-    const query = sql`select from ${table} as r`
-    await query
-    const { string } = query as unknown as { string: string }
-    return { string, template: (table as unknown as { strings: unknown }).strings }
+    const { statement } = await sql`select from ${table} as r`
+    return { string: statement.string, template: (table as unknown as { strings: unknown }).strings }
   }
   const [one, many] = [await ask(1), await ask(100)]
   expect(one.string).toBe('select from (select i from (select unnest($1::int[]) as i) as r) as r')

@@ -83,7 +83,7 @@ test.concurrent('Z4: a TLS connection is replaced too', async () => {
   await using wire = await TcpProxy.start(front.url)
   const sql = openSooner(`${wire.url}?sslmode=require`)
   const before = await pidsOf(sql, 3)
-  const slow = sql`select pg_sleep(1.8)`.execute()
+  const slow = sql`select pg_sleep(1.8)`.then()
   await slow
   wire.abandon()
   const began = performance.now()
@@ -102,7 +102,7 @@ test.concurrent('Z2: a statement that is half answered when its connection dies 
   const sql = openSooner(wire.url, 1)
   await sql`select 1`
   const began = performance.now()
-  const first = sql`select 1 as one`.execute()
+  const first = sql`select 1 as one`.then()
   const second = sql`select pg_sleep(1)`.catch((error) => error)
   expect(await first).toEqual([{ one: 1 }])
   wire.abandon()

@@ -116,7 +116,7 @@ test('W2: with as many partitions a full batch is no rush, and nothing read behi
   expect(await runtime.values(7)).toEqual(sent)
 })
 
-test('R2: the group shows a commit at once, also the last one before a worker stops', async () => {
+test('R2: the group shows a commit soon, also the last one before a worker stops', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { pass, reached, open } = gate()
   const worker = runtime.worker({ before: ([first]) => (first!.message.value === '20' ? pass() : undefined) })

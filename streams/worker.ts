@@ -198,11 +198,9 @@ export class Worker<Message> {
     })
     this.#intake.readAhead(slices)
     const { partitions, events, results } = await deadline(statementWithinMs, 'commit the batch', committing)
-    telemetry.committed((performance.now() - startedAt) / 1_000)
+    const seconds = (performance.now() - startedAt) / 1_000
     trace?.committed(partitions)
 
-    effects.committed?.(partitions, results)
-    this.#report(letters.filter((it) => partitions.has(it.partition)))
     const eventsOf = Map.groupBy(events, (it) => it.partition)
     const publications: Publication[] = []
     for (const slice of slices) {
@@ -214,8 +212,12 @@ export class Worker<Message> {
       if (own && this.#holdings.holds(owned))
         publications.push({ at: { partition, seq, trimmed }, events: own })
     }
+    // First, because customers wait for it.
     if (eventLog && publications.length > 0) this.#publishing.start(eventLog, publications, trace)
     else trace?.end()
+    effects.committed?.(partitions, results)
+    telemetry.committed(seconds)
+    this.#report(letters.filter((it) => partitions.has(it.partition)))
   }
 
   #fencedOut({ partition, epoch }: Owned): void {

@@ -54,11 +54,29 @@ export function createOutput(format: 'pretty' | 'json', sink: Sink): Output {
       const name = service.padEnd(nameWidth)
       const prefix = colorize ? `\x1b[${color}m${name}\x1b[0m ` : `${name} `
       return (line) => {
-        const parts = visible(pretty(line)).trimEnd().split('\n')
+        const parts = visible(plain(line, colorize) ?? pretty(line))
+          .trimEnd()
+          .split('\n')
         write(levelOf(line), parts.map((part) => prefix + part).join('\n'))
       }
     },
   }
+}
+
+const plainLine =
+  /^\{"level":"info","time":"[^"]{11}([^"]{12})Z","service":"\w+"(?:,(.*))?,"msg":"([^"\\]+)"\}$/
+/** Facts that `pino-pretty` writes differently. */
+const specialFact = /"(err|error|name|caller|timestamp|pid|hostname)":/
+
+/**
+ * Every reservation writes several lines. `pino-pretty` renders the same, but it parses and serializes each line.
+ * @returns undefined unless it is the simple line of a service.
+ */
+function plain(line: string, colorize: boolean): string | undefined {
+  const [, time, facts, msg] = plainLine.exec(line) ?? []
+  if (msg === undefined || (facts && specialFact.test(facts))) return undefined
+  const colored = (color: number, text: string) => (colorize ? `\x1b[${color}m${text}\x1b[39m` : text)
+  return `[${time}] ${colored(32, 'INFO')}: ${colored(36, msg)}${facts ? ` ${colored(90, `{${facts}}`)}` : ''}`
 }
 
 /** The level of the starter's own lines, which are few and are dropped last. */

@@ -10,7 +10,7 @@ import postgres from 'postgres'
 import { runtimeCommand } from '../../deploy/local/service.ts'
 import { migrate } from '../../deploy/ops/migrate.ts'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
-import { resendingUnsent } from '../../streams/unsent.ts'
+import { statementTag } from '../../streams/statement.ts'
 import { Balancer } from '../doubles/balancer.ts'
 import { range } from '../doubles/eventually.ts'
 import { clockOff } from '../doubles/fake-clock.ts'
@@ -93,7 +93,7 @@ export class World implements AsyncDisposable {
       types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
       connection: { application_name: 'faults' },
     } as unknown as postgres.Options<never>) as unknown as postgres.Sql
-    this.sql = resendingUnsent(sql)
+    this.sql = statementTag(sql)
     this.admin = new Redis(this.redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: 3 })
     this.admin.on('error', () => {})
     const { signal } = this.#watching

@@ -4,6 +4,7 @@ import { expect, inject } from 'vitest'
 import type { ServiceName } from '../../platform/config.ts'
 import { openReads } from '../../platform/http/reads.ts'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
+import { statementTag } from '../../streams/statement.ts'
 
 type Plan = {
   'Node Type': string
@@ -95,19 +96,17 @@ export async function expectIndexes(
 
 /** Runs `act` with connections that record every statement. */
 export async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Promise<Sent[]> {
-  const sent: Sent[] = []
   const queries: { string?: string; parameters?: unknown[] }[] = []
-  const noting = new Proxy(sql, {
-    apply(target, self, args) {
-      const query = Reflect.apply(target as never, self, args) as never
-      queries.push(query)
-      return query
-    },
-  })
-  await act(noting)
-  // Fragments of other statements are never sent.
-  for (const { string, parameters } of queries) if (string) sent.push({ string, args: parameters ?? [] })
-  return sent
+  // The driver gets whole statements, and none of their parts.
+  const driver = Object.getPrototypeOf(sql) as Sql
+  const noting = Object.setPrototypeOf({}, driver) as Sql
+  noting.unsafe = (...args) => {
+    const query = driver.unsafe(...args)
+    queries.push(query as object)
+    return query as never
+  }
+  await act(statementTag(noting))
+  return queries.flatMap(({ string, parameters }) => (string ? [{ string, args: parameters ?? [] }] : []))
 }
 
 /** Postgres' own cost estimate of planning again: 2.5 per table, and no statement has ten tables. */

@@ -1,0 +1,101 @@
+/**
+ * Statements as templates, which may be parts of other statements.
+ *
+ * The driver makes a promise and five closures of every part, so the thirty parts of a commit would cost as much as waking the
+ * process for its answer. Here a part is a small object, and the driver gets the whole text.
+ *
+ * A statement that the driver has rejected without sending it is sent again: postgres.js 3.4.9 keeps an error that came before
+ * its connection broke: of a backend that was ended, or of a statement whose end was cut off. It rejects the next statement of
+ * that connection with that error, unsent. Believing it would mean a needless 503, or a dead letter for a message because of
+ * another one's data.
+ */
+import postgres, { type Sql } from 'postgres'
+
+/** @returns the same connections. A statement is sent when it is awaited. */
+export function statementTag(sql: Sql): Sql {
+  const tag = (first: unknown, ...args: unknown[]) =>
+    isTemplate(first)
+      ? new Statement(sql, first, args)
+      : Reflect.apply(sql as (...all: unknown[]) => unknown, undefined, [first, ...args])
+  return Object.setPrototypeOf(tag, sql) as Sql
+}
+
+const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
+
+class Statement {
+  readonly sql: Sql
+  readonly strings: TemplateStringsArray
+  readonly args: unknown[]
+  #answer: Promise<unknown> | undefined
+
+  constructor(sql: Sql, strings: TemplateStringsArray, args: unknown[]) {
+    this.sql = sql
+    this.strings = strings
+    this.args = args
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: awaiting a statement sends it.
+  then(...handlers: Parameters<Promise<unknown>['then']>) {
+    return this.#answered().then(...handlers)
+  }
+
+  catch(onError: Parameters<Promise<unknown>['catch']>[0]) {
+    return this.#answered().catch(onError)
+  }
+
+  finally(onEnd: () => void) {
+    return this.#answered().finally(onEnd)
+  }
+
+  #answered(): Promise<unknown> {
+    if (!this.#answer) {
+      const asked = ask(this)
+      this.#answer = asked.then(undefined, (error) => {
+        if (error instanceof postgres.PostgresError && wasUnsent(asked)) return ask(this)
+        throw error
+      })
+    }
+    return this.#answer
+  }
+}
+
+type Query = Promise<unknown> & { state: unknown }
+
+/** The driver sets `state` when it sends a statement. */
+const wasUnsent = (query: Query) => query.state === null
+
+function ask(statement: Statement): Query {
+  const parameters: unknown[] = []
+  const text = textOf(statement, parameters)
+  if (parameters.some(isOfDriver)) return toQuery(statement)
+  const options = { prepare: true, simple: false }
+  return statement.sql.unsafe(text, parameters as never[], options) as unknown as Query
+}
+
+/** @param parameters those of the text are added. */
+function textOf({ strings, args }: Statement, parameters: unknown[]): string {
+  let text = strings[0]!
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]
+    if (arg instanceof Statement) text += textOf(arg, parameters)
+    else if (isList(arg)) for (const part of arg) text += ` ${textOf(part, parameters)}`
+    else text += `$${parameters.push(arg)}`
+    text += strings[i + 1]!
+  }
+  return text
+}
+
+const isList = (arg: unknown): arg is Statement[] => Array.isArray(arg) && arg[0] instanceof Statement
+
+/** Whether the driver must write it into the text, such as an identifier. */
+const isOfDriver = (parameter: unknown) =>
+  typeof parameter === 'object' && parameter !== null && 'then' in parameter
+
+function toQuery({ sql, strings, args }: Statement): Query {
+  const partOf = (arg: unknown): unknown => {
+    if (arg instanceof Statement) return toQuery(arg)
+    return isList(arg) ? arg.map(toQuery) : arg
+  }
+  const tag = sql as unknown as (strings: TemplateStringsArray, ...args: unknown[]) => Query
+  return tag(strings, ...args.map(partOf))
+}
