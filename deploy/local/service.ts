@@ -28,7 +28,7 @@ const heapOf = (service?: ProcessName) => {
   return ['--max-old-space-size=128', '--min-semi-space-size=4', `--max-semi-space-size=${youngMaxMb}`]
 }
 /** On Node, services set this themselves (`platform/heap.ts`). */
-const oldSpace = ['--heap-growing-percent=150', '--no-allocation-site-pretenuring']
+const oldSpace = ['--heap-growing-percent=75', '--no-allocation-site-pretenuring']
 
 /**
  * Node caches compiled TypeScript files here. With the cache a service starts faster and does not load the compiler that strips
