@@ -102,9 +102,10 @@ test('no log line contains an address, in any place', async () => {
     const { createLog } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
     const recipient = { email: 'reader@example.com', to: { phone: '01012345678' } }
     const err = Object.assign(new Error('550 <reader@example.com>\\n01012345678'), { response: '+821012345678' })
-    createLog('notifier', 'info').info(recipient, 'sent to reader@example.com')
-    createLog('notifier', 'info').warn({ err }, 'cannot send')
-    createLog('notifier', 'info').info(recipient, 'sent to 010-1234-5678')`
+    const log = createLog('notifier', 'info')
+    log.info(recipient, 'sent to reader@example.com')
+    log.warn({ err }, 'cannot send')
+    log.info(recipient, 'sent to 010-1234-5678')`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', lines])
   const written = stdout.trim().split('\n')
   expect(written.map((line) => JSON.parse(line).level)).toEqual(['info', 'warn', 'info'])

@@ -38,10 +38,12 @@ test('T4: with tracing off, the trace of a request is passed on, and no other tr
   // Identity is off too, and leaves no trace either.
   expect(sent.filter((it) => 'authtype' in it || 'authid' in it)).toEqual([])
 
-  const lines = system
-    .tail()
-    .split('\n')
-    .filter((it) => it.includes('trace_id'))
-  expect(lines.length).toBeGreaterThanOrEqual(4)
+  const lines = await eventually(async () => {
+    const found = system
+      .tail()
+      .split('\n')
+      .filter((it) => it.includes('trace_id'))
+    return found.length >= 4 && found
+  })
   for (const line of lines) expect(line).toContain(`"trace_id":"${traceid}","span_id":"b7ad6b7169203331"`)
 })

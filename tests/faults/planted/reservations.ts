@@ -62,8 +62,8 @@ export const reservations: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/acceptance.ts',
-        find: 'if (keyed && !accepted?.has(reservationid)) return',
-        replace: 'if (keyed && !accepted) return',
+        find: 'if (row.keyed && !accepted?.has(reservationid)) return',
+        replace: 'if (row.keyed && !accepted) return',
       },
     ],
     scenario: 'same-key',
