@@ -28,6 +28,7 @@ export type Past = { books: number; reservations: number }
 
 const sampleBooks = 100
 const sampleClients = 16
+const preparingClients = 256
 const settleMaxMs = 60_000
 
 /**
@@ -62,7 +63,7 @@ async function sinceThen(product: Product): Promise<Pick<Product, 'account' | 'p
       prepared.add(workload.name)
       const { held } = await product.account([])
       const count = 2 * workload.books.length
-      await reserve(product, workload, count)
+      await reserve(product, { ...workload, clients: preparingClients }, count)
       before += (await product.account([])).held - held
     },
     account: async () => {
