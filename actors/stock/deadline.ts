@@ -36,7 +36,7 @@ export function deadlineOf(now: Date, pickupDays: number, calendar: Calendar): D
     else continue
     if (openDays < pickupDays) continue
     const closing = closingOf(day, calendar)
-    // A zone that moves across the date line skips a day.
+    // A zone that moves across the date line skips a day, and clocks may skip the hours from closing time to midnight.
     if (closing.toPlainDate().equals(day)) return new Date(closing.epochMilliseconds)
   }
   throw new Error(`Cannot set a deadline: no day is open within ${daysMax} days`)
