@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
  * connection and those of a response. A dead old object keeps alive all that it refers to: a whole request, until the next full
  * collection.
  */
-const flags = ['--heap-growing-percent=75', '--no-allocation-site-pretenuring']
+export const heapFlags = ['--heap-growing-percent=75', '--no-allocation-site-pretenuring']
 
 /**
  * As options of Node the flags cost a sixteenth of a start, because V8 rejects the compiled form of Node's own modules, which was
@@ -17,5 +17,5 @@ const flags = ['--heap-growing-percent=75', '--no-allocation-site-pretenuring']
 export function tuneHeap(): void {
   if ('Deno' in globalThis) return
   module.flushCompileCache()
-  for (const flag of flags) setFlagsFromString(flag)
+  for (const flag of heapFlags) setFlagsFromString(flag)
 }

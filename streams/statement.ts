@@ -6,7 +6,7 @@
  *
  * A statement that the driver has rejected without sending it is sent again: postgres.js 3.4.9 keeps an error that came before
  * its connection broke: of a backend that was ended, or of a statement whose end was cut off. It rejects the next statement of
- * that connection with that error, unsent. Believing it would mean a needless 503, or a dead letter for a message because of
+ * that connection with that error, unsent. Believing it would mean a 503 without a reason, or a dead letter for a message because of
  * another one's data.
  */
 import postgres, { type Sql } from 'postgres'

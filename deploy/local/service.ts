@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ProcessName, processNames } from '../../platform/config.ts'
+import { heapFlags } from '../../platform/heap.ts'
 import { statusOf, urlOf } from './address.ts'
 import { type Child, startChild } from './processes/child.ts'
 import { onPort } from './processes/free-port.ts'
@@ -27,9 +28,6 @@ const heapOf = (service?: ProcessName) => {
   const youngMaxMb = service === 'web' ? 4 : 16
   return ['--max-old-space-size=128', '--min-semi-space-size=4', `--max-semi-space-size=${youngMaxMb}`]
 }
-/** On Node, services set this themselves (`platform/heap.ts`). */
-const oldSpace = ['--heap-growing-percent=75', '--no-allocation-site-pretenuring']
-
 /**
  * Node caches compiled TypeScript files here. With the cache a service starts faster and does not load the compiler that strips
  * the types, which saves 25 MB.
@@ -49,12 +47,15 @@ export const programOf: Record<Runtime, string> = {
   deno: 'Deno' in globalThis ? process.execPath : join(modules, denoPackage, 'deno'),
 }
 
-/** The runtime with the flags of a service; without its name, with those that most have. The script follows. */
+/**
+ * The runtime with the flags of a service; without its name, with those that most have. On Node, services set `heapFlags`
+ * themselves. The script follows.
+ */
 export function runtimeCommand(runtime: Runtime, service?: ProcessName): [string, ...string[]] {
   const program = programOf[runtime]
   const heap = heapOf(service)
   return runtime === 'deno'
-    ? [program, 'run', ...denoFlags, `--v8-flags=${[...heap, ...oldSpace].join(',')}`]
+    ? [program, 'run', ...denoFlags, `--v8-flags=${[...heap, ...heapFlags].join(',')}`]
     : [program, ...heap]
 }
 
