@@ -7,7 +7,6 @@
  *
  * A reservation that the customer's limit or a block refuses is committed as Failed by the same statement (`admission.ts`).
  */
-import { z } from 'zod'
 import type { BusyLines, Series } from '../../platform/busy-lines.ts'
 import { Unavailable, within } from '../../platform/http/problem.ts'
 import type { TimeLimit } from '../../platform/http/time-limit.ts'
@@ -21,8 +20,8 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
-import { cancellationCauses, type RefusalReason } from '../messages.ts'
 import { admissions, admit } from './admission.ts'
+import { type Answer, answered, answerOf, isWhole } from './answer.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
@@ -35,7 +34,6 @@ import {
   type Reservation,
   requestable,
   requested,
-  statuses,
 } from './reservation.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
@@ -45,23 +43,6 @@ const insertWithinMs = 900
 
 /** Two, so that one runs while the other waits for the disk. */
 export const insertsAtOnce = 2
-
-/** The change of a reservation that waiting requests receive. */
-export const answerSchema = z.object({
-  reservationid: z.uuid(),
-  status: z.enum(statuses),
-  /** A newer version may know more reasons. */
-  reason: z.custom<RefusalReason>((it) => typeof it === 'string').nullable(),
-  /** Absent if it did not fail because of another reservation. */
-  other: z.uuid().optional(),
-  updatedAt: z.iso.datetime(),
-  /** Absent if the book may have no hold shelf. */
-  pickupBy: z.iso.datetime().nullish(),
-  /** Of a cancellation. Absent if none was given. */
-  cause: z.enum(cancellationCauses).optional(),
-  note: z.string().optional(),
-})
-export type Answer = z.infer<typeof answerSchema>
 
 type AcceptRequest = {
   wanted: NewReservation
@@ -272,40 +253,6 @@ export class Acceptance {
     })
   }
 }
-
-/** JSON leaves out what is undefined. */
-export const answerOf = (it: Reservation): Answer => ({
-  reservationid: it.reservationid,
-  status: it.status,
-  reason: it.reason,
-  other: it.other ?? undefined,
-  updatedAt: it.updated_at.toISOString(),
-  pickupBy: it.pickup_by?.toISOString(),
-  cause: it.cause ?? undefined,
-  note: it.note ?? undefined,
-})
-
-/** Only the row has the position of a reservation that waits. */
-const isWhole = ({ status }: Answer) => status !== 'Waiting'
-
-/** @returns the reservation after the change that the answer says. */
-export const answered = (before: Reservation, answer: Answer): Reservation => ({
-  reservationid: before.reservationid,
-  bookid: before.bookid,
-  userid: before.userid,
-  status: answer.status,
-  reason: answer.reason,
-  other: answer.other ?? before.other,
-  place: before.place,
-  pickup_by: answer.pickupBy ? new Date(answer.pickupBy) : null,
-  cause: answer.cause ?? before.cause,
-  note: answer.note ?? before.note,
-  active: before.active,
-  active_max: before.active_max,
-  created_at: before.created_at,
-  updated_at: new Date(answer.updatedAt),
-  queue: before.queue,
-})
 
 function toUnavailable(error: unknown): never {
   if (error instanceof QueueFullError) throw new Unavailable(error.message, { cause: error })

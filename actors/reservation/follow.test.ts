@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import type { Answer } from './acceptance.ts'
+import type { Answer } from './answer.ts'
 import { follow } from './follow.ts'
 import { Positions } from './positions.ts'
 import { type Position, type Reservation, requested, type Status } from './reservation.ts'

@@ -1,5 +1,6 @@
 /** A reservation that a stream follows: as it is by now, and as the client has seen it. */
-import { type Acceptance, answered } from './acceptance.ts'
+import type { Acceptance } from './acceptance.ts'
+import { answered } from './answer.ts'
 import type { Positions } from './positions.ts'
 import { isFinal, type Reservation } from './reservation.ts'
 

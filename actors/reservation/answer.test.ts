@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { answered, answerOf, answerSchema } from './acceptance.ts'
+import { answered, answerOf, answerSchema } from './answer.ts'
 import { type Reservation, requested, statuses } from './reservation.ts'
 
 const at = new Date('2026-11-24T02:40:10.944Z')
