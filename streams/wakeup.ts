@@ -14,17 +14,15 @@ import { commandTimeoutMs, isReplyError, openRedis, type RedisClient } from './r
 const lookupMs = 1_000
 /** How often one timer looks for waits whose time is up. A timer per wait would cost more. */
 const expireEveryMs = 50
+/** How long a wait lasts before it looks whether its client is gone. Most are over by then, and to look costs more than to wait. */
+const lookAfterMs = 1_000
 /** How often the subscription is repeated: only a reply shows that its connection still works. */
 const confirmMs = 4_000
 
 type Listener<Answer> = (answer: Answer) => void
 
-/** The part of an `AbortSignal` that is needed. */
-export type Gone = {
-  readonly aborted: boolean
-  addEventListener(type: 'abort', listener: () => void): void
-  removeEventListener(type: 'abort', listener: () => void): void
-}
+/** @returns whether the client that waits has disconnected. */
+export type IsGone = () => boolean
 
 export type Waiting<Answer> = Disposable & { readonly answer: Promise<Answer | undefined> }
 
@@ -95,21 +93,20 @@ export class Wakeup<Answer> implements AsyncDisposable {
   /**
    * Waits for the next answer about `id`. Call it before asking the question, so that the answer cannot be missed, and
    * dispose of the wait if the question could not be asked.
-   * @param gone aborted when the client has disconnected.
+   * @param isGone called only once the wait has lasted for `lookAfterMs`.
    * @returns an answer that is undefined when `timeoutMs` passed, the process is stopping, the client is gone, or the wait was
    *   disposed of.
    */
-  next(id: string, timeoutMs: number, gone?: Gone): Waiting<Answer> {
-    const wait = new Wait(this.#waits, id, performance.now() + timeoutMs, gone)
+  next(id: string, timeoutMs: number, isGone?: IsGone): Waiting<Answer> {
+    const wait = new Wait(this.#waits, id, timeoutMs, isGone)
     this.#expiring ??= setInterval(() => this.#endWaits(performance.now()), expireEveryMs)
-    if (this.#options.stopping.aborted || gone?.aborted) wait.end()
+    if (this.#options.stopping.aborted) wait.end()
     return wait
   }
 
-  /** @param until ends only those whose time is up by then. */
-  #endWaits(until = Number.POSITIVE_INFINITY): void {
-    for (const its of this.#waits.values())
-      for (const wait of its.filter((it) => it.until <= until)) wait.end()
+  /** @param now ends only those that are over by then. */
+  #endWaits(now = Number.POSITIVE_INFINITY): void {
+    for (const its of this.#waits.values()) for (const wait of its.filter((it) => it.isOver(now))) wait.end()
     if (this.#waits.size > 0) return
     clearInterval(this.#expiring)
     this.#expiring = undefined
@@ -175,26 +172,30 @@ type Waits<Answer> = Map<string, Wait<Answer>[]>
 /** A class, because a closure for each way to end would make a wait twice as expensive. */
 class Wait<Answer> implements Waiting<Answer> {
   readonly answer: Promise<Answer | undefined>
-  /** By `performance.now()`. */
-  readonly until: number
+  /** By `performance.now()`, as all instants here. */
+  readonly #since = performance.now()
+  readonly #until: number
   readonly #resolve: (answer: Answer | undefined) => void
   readonly #waits: Waits<Answer>
   readonly #id: string
-  #gone: Gone | undefined
-  readonly #leave = () => this.end()
+  #isGone: IsGone | undefined
 
-  constructor(waits: Waits<Answer>, id: string, until: number, gone: Gone | undefined) {
+  constructor(waits: Waits<Answer>, id: string, timeoutMs: number, isGone: IsGone | undefined) {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
     this.answer = promise
     this.#resolve = resolve
-    this.until = until
+    this.#until = this.#since + timeoutMs
     this.#waits = waits
     this.#id = id
-    this.#gone = gone
+    this.#isGone = isGone
     const others = waits.get(id)
     if (others) others.push(this)
     else waits.set(id, [this])
-    gone?.addEventListener('abort', this.#leave)
+  }
+
+  /** Whether its time is up, or its client is gone. */
+  isOver(now: number): boolean {
+    return now >= this.#until || (now >= this.#since + lookAfterMs && this.#isGone?.() === true)
   }
 
   /**
@@ -207,8 +208,7 @@ class Wait<Answer> implements Waiting<Answer> {
     if (!its || at < 0) return
     its.splice(at, 1)
     if (its.length === 0) this.#waits.delete(this.#id)
-    this.#gone?.removeEventListener('abort', this.#leave)
-    this.#gone = undefined
+    this.#isGone = undefined
     this.#resolve(answer)
   }
 

@@ -19,7 +19,7 @@ import type { AuthContext } from '../../streams/envelope.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
-import type { Gone, Wakeup } from '../../streams/wakeup.ts'
+import type { IsGone, Wakeup } from '../../streams/wakeup.ts'
 import { admissions, admit } from './admission.ts'
 import { type Answer, answered, answerOf, isWhole } from './answer.ts'
 import { commandOf } from './commands.ts'
@@ -106,19 +106,19 @@ export class Acceptance {
   }
 
   /**
-   * Accepts a reservation, then waits for its decision for up to `waitMs`, or until the client is `gone`.
+   * Accepts a reservation, then waits for its decision for up to `waitMs`, or until the client is gone.
    * @throws {Unavailable} if the insert fails or takes too long. The reservation may have been accepted nevertheless.
    */
-  async accept(request: AcceptRequest, waitMs: number, gone?: Gone): Promise<Reservation> {
+  async accept(request: AcceptRequest, waitMs: number, isGone?: IsGone): Promise<Reservation> {
     const reservationid = request.reservationid ?? this.newId()
     if (waitMs === 0) return request.known ?? (await this.#insert(reservationid, request))
     const { wakeup } = this.#options
     // Listen before the command is sent, so that the answer cannot be missed. `try` rather than `using`, as in `http.ts`.
-    const decision = wakeup.next(reservationid, waitMs, gone)
+    const decision = wakeup.next(reservationid, waitMs, isGone)
     try {
       const reservation = request.known ?? (await this.#insert(reservationid, request))
       return isUndecided(reservation.status)
-        ? await this.#withDecision(reservation, decision.answer, request.limit, gone)
+        ? await this.#withDecision(reservation, decision.answer, request.limit, isGone)
         : reservation
     } finally {
       decision[Symbol.dispose]()
@@ -190,14 +190,14 @@ export class Acceptance {
     reservation: Reservation,
     decision: Promise<Answer | undefined>,
     limit: AcceptRequest['limit'],
-    gone?: Gone,
+    isGone?: IsGone,
   ): Promise<Reservation> {
     limit.pause()
     const answer = await decision
     limit.resume()
     const known = answer ? answered(reservation, answer) : reservation
     if (answer && isWhole(answer)) return known
-    if (gone?.aborted) return known
+    if (isGone?.()) return known
     // Without an announcement in time the reservation may be decided nevertheless. If it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)

@@ -1,7 +1,7 @@
 /** The customers' HTTP API: reserve, read, cancel and follow reservations. */
 import type { Context } from 'hono'
 import type { About, App } from '../../platform/http/app.ts'
-import { goneOf } from '../../platform/http/departure.ts'
+import { isGoneOf } from '../../platform/http/departure.ts'
 import { claimKey } from '../../platform/http/idempotency.ts'
 import { replyPage, uuidFrom } from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
@@ -100,7 +100,7 @@ export function mountReservations(
       const reservation = await acceptance.accept(
         { wanted, reservationid, known, traceparent: traceOf(c), auth: authOf(c), limit },
         waitS * 1_000,
-        waitS > 0 ? goneOf(c) : undefined,
+        waitS > 0 ? isGoneOf(c) : undefined,
       )
       return created(reservation, waitS)
     } finally {

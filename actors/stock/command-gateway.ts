@@ -3,7 +3,7 @@
  * command's id belongs to the request's idempotency key, so a repeated request has one effect.
  */
 import type { Context } from 'hono'
-import { goneOf } from '../../platform/http/departure.ts'
+import { isGoneOf } from '../../platform/http/departure.ts'
 import { claimKey, isClaimed, nameKeyToRepeatWith } from '../../platform/http/idempotency.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Unavailable } from '../../platform/http/problem.ts'
@@ -67,7 +67,7 @@ export class CommandGateway {
     const id = await claimKey(sql, { scope, key, payload, id: uuidv7(now().getTime()) })
     const limit = TimeLimit.of(c)
     limit.check()
-    using handling = wakeup.next(id, commitWithinMs, goneOf(c))
+    using handling = wakeup.next(id, commitWithinMs, isGoneOf(c))
     await send(
       this.#envelopeOf({ ...commandFor(id), commandid: id } as Command, traceOf(c), authOf(c)),
     ).catch((cause) => {

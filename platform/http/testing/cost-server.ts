@@ -35,13 +35,10 @@ function decided({ bookid, userid }: NewReservation, now = new Date()): Reservat
 }
 
 const acceptance: Pick<Acceptance, 'accept'> = {
-  async accept(asked, _waitMs, gone) {
-    const leave = () => {}
-    gone?.addEventListener('abort', leave)
+  async accept(asked) {
     asked.limit.pause()
     await decision()
     asked.limit.resume()
-    gone?.removeEventListener('abort', leave)
     return decided(asked.wanted)
   },
 }
