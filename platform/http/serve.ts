@@ -1,6 +1,6 @@
 /**
- * The server of an app, on Node or Deno. Both answer the same requests in the same way. Only `stdout.ts` and
- * `heap.ts` also distinguish the two runtimes.
+ * The server of an app, on Node or Deno. Both answer the same requests in the same way. Only `reply.ts`,
+ * `stdout.ts` and `heap.ts` also distinguish the two runtimes.
  */
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'

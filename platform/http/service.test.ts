@@ -94,9 +94,13 @@ class Small implements AsyncDisposable {
 async function raw(port: number, sent: string): Promise<{ head: string; body: string }> {
   const socket = connect(port, '127.0.0.1')
   socket.write(sent)
-  const [head = '', ...body] = (await text(socket)).split('\r\n\r\n')
-  return { head, body: body.join('\r\n\r\n') }
+  const [head = '', ...rest] = (await text(socket)).split('\r\n\r\n')
+  const body = rest.join('\r\n\r\n')
+  return { head, body: oneChunk.exec(body)?.[1] ?? body }
 }
+
+/** The body of an answer that is sent in one chunk. */
+const oneChunk = /^[\da-f]+\r\n(.*)\r\n0\r\n\r\n$/s
 
 const join = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
 
@@ -253,6 +257,29 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       expect([null, String(byteLength)], path).toContain(head.headers.get('content-length'))
     }
   })
+
+  test('head and body of an answer are sent together', async () => {
+    const socket = connect(Number(new URL(await it.url()).port), '127.0.0.1')
+    const pieces: string[] = []
+    socket.on('data', (piece) => pieces.push(String(piece)))
+    for (let i = 0; i < 20; i++) {
+      socket.write(`GET /${'x'.repeat(600)} HTTP/1.1\r\nhost: x\r\n\r\n`)
+      await once(socket, 'data')
+    }
+    socket.destroy()
+    expect(pieces.filter((piece) => !piece.startsWith('HTTP/1.1 404 '))).toEqual([])
+  })
+
+  test.each(['HEAD', 'GET'])(
+    'an answer to %s in HTTP/1.0 has a length and is not chunked',
+    async (method) => {
+      const socket = connect(Number(new URL(await it.url()).port), '127.0.0.1')
+      socket.write(`${method} /${'x'.repeat(600)} HTTP/1.0\r\n\r\n`)
+      const answer = (await text(socket)).toLowerCase()
+      expect(answer).not.toContain('transfer-encoding')
+      if (method === 'GET') expect(answer).toMatch(/\r\ncontent-length: \d+\r\n/)
+    },
+  )
 
   test('bytes that are not UTF-8 are refused, and a byte order mark is ignored, by length and in chunks', async () => {
     const url = await it.url()
