@@ -35,6 +35,7 @@ test('items arrive as they are, with columns of the types named', async () => {
   } as const
   expect(await select(items, columns)).toEqual(items)
   expect(await select([], columns)).toEqual([])
+  for (const item of items) expect(await select([item], columns)).toEqual([item])
 })
 
 test('a column can be derived from the item', async () => {
@@ -69,9 +70,15 @@ test('C1: only rows of fenced partitions are there, and the partition need not b
     with fenced as (select p as partition from unnest(${[0, 2]}::int[]) as p)
     select t.partition, t.title from ${fencedRows(sql, items, { title: 'text' })} as t`
   expect([...found]).toEqual([items[0], items[2]])
+  for (const item of items) {
+    const alone = await sql`
+      with fenced as (select p as partition from unnest(${[0, 2]}::int[]) as p)
+      select t.partition, t.title from ${fencedRows(sql, [item], { title: 'text' })} as t`
+    expect([...alone]).toEqual(item.partition === 1 ? [] : [item])
+  }
 })
 
-test('any number of rows is the same statement, of the same template', async () => {
+test('any number of rows is the same statement, of the same template, and a single row is another', async () => {
   const ask = async (count: number) => {
     const table = rows(
       sql,
@@ -81,8 +88,10 @@ test('any number of rows is the same statement, of the same template', async () 
     const { statement } = await sql`select from ${table} as r`
     return { string: statement.string, template: (table as unknown as { strings: unknown }).strings }
   }
-  const [one, many] = [await ask(1), await ask(100)]
-  expect(one.string).toBe('select from (select i from (select unnest($1::int[]) as i) as r) as r')
-  expect(many.string).toBe(one.string)
-  expect(many.template).toBe(one.template)
+  const [none, one, many] = [await ask(0), await ask(1), await ask(100)]
+  expect(one.string).toBe('select from (select i from (select $1::int as i) as r) as r')
+  expect((await ask(1)).template).toBe(one.template)
+  expect(many.string).toBe('select from (select i from (select unnest($1::int[]) as i) as r) as r')
+  expect(none).toEqual(many)
+  expect(none.template).toBe(many.template)
 })
