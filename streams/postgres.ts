@@ -11,7 +11,7 @@ export type Fragment = postgres.PendingQuery<postgres.Row[]>
 export type PostgresOptions = {
   /** The service, whose role is set and whose schema is the only one searched. */
   schema: string
-  /** Connections at most. Keep it low where statements follow one another: connections take turns, and each has its own caches. */
+  /** Connections at most. Those that are not hot take turns, and each has its own caches: keep it low where statements follow one another. */
   max: number
   /**
    * For statements that run thousands of times a second. They are planned once, perhaps while the tables are empty and a
@@ -62,11 +62,19 @@ function forgetEnvironment(): void {
 
 export function openPostgres(url: string, settings: PostgresOptions): Sql {
   forgetEnvironment()
+  const { max, hot } = settings
+  const single = { ...settings, max: 1 }
+  return statementTag(
+    hot ? Array.from({ length: max }, () => openPool(url, single)) : [openPool(url, settings)],
+  )
+}
+
+function openPool(url: string, settings: PostgresOptions): Sql {
   const { schema, max, hot = false, customPlans = false, lockTimeoutMs, partitions } = settings
   const { statementTimeoutMs = workTimeoutMs, tickMs = watchTickMs } = settings
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
   const ask = () => sql`select`
-  const sql: Sql = postgres({
+  const sql = postgres({
     connect_timeout: 2,
     ...address,
     max,
@@ -95,7 +103,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
         : { statement_timeout: statementTimeoutMs, idle_session_timeout: abandonedAfterTicks * tickMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
-  return statementTag(sql)
+  return sql
 }
 
 /** For the migration and for checks: as the user named by the URL, and without a schema. */

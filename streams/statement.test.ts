@@ -35,3 +35,18 @@ test('a statement is prepared once for all values', async () => {
   const prepared = await sql`select from pg_prepared_statements where statement like '%prepared_once'`
   expect(prepared.count).toBe(1)
 })
+
+test('hot statements that follow one another go to the same backend, and those of one moment to different ones', async () => {
+  await using sql = closing(openPostgres(inject('postgresUrl'), { schema: 'pg_monitor', max: 3, hot: true }))
+  const backend = async () => {
+    const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid, pg_sleep(0.05)`
+    return row!.pid
+  }
+  const atOnce = await Promise.all([backend(), backend(), backend()])
+  expect(new Set(atOnce).size).toBe(3)
+  const inTurn = [await backend(), await backend(), await backend()]
+  expect(inTurn).toEqual(Array(3).fill(atOnce[0]))
+  // A failed statement frees its backend too.
+  await expect(sql`select 1 / 0`).rejects.toThrow('division by zero')
+  expect(await backend()).toBe(atOnce[0])
+})

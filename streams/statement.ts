@@ -11,25 +11,43 @@
  */
 import postgres, { type Sql } from 'postgres'
 
-/** @returns the same connections. A statement is sent when it is awaited. */
-export function statementTag(sql: Sql): Sql {
+/**
+ * @param pools a statement goes to the first of those that have the fewest under way. So statements that follow one another go to
+ *   the same backend of Postgres, which has what they need in its caches. A driver's pool takes its connections in turn.
+ * @returns all connections. A statement is sent when it is awaited.
+ */
+export function statementTag(pools: Sql[]): Sql {
+  const lines = pools.map((sql): Line => ({ sql, underWay: 0 }))
   const tag = (first: unknown, ...args: unknown[]) =>
     isTemplate(first)
-      ? new Statement(sql, first, args)
-      : Reflect.apply(sql as (...all: unknown[]) => unknown, undefined, [first, ...args])
-  return Object.setPrototypeOf(tag, sql) as Sql
+      ? new Statement(lines, first, args)
+      : Reflect.apply(pools[0] as unknown as (...all: unknown[]) => unknown, undefined, [first, ...args])
+  const least = pools.at(-1)!
+  const own: Pick<Sql, 'end' | 'reserve'> = {
+    async end(options) {
+      await Promise.all(pools.map((it) => it.end(options)))
+    },
+    async reserve() {
+      // The driver would wait for ever for a connection that it has not opened yet.
+      await least`select`
+      return await least.reserve()
+    },
+  }
+  return Object.assign(Object.setPrototypeOf(tag, least), own)
 }
+
+type Line = { sql: Sql; underWay: number }
 
 const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
 
 class Statement {
-  readonly sql: Sql
+  readonly lines: Line[]
   readonly strings: TemplateStringsArray
   readonly args: unknown[]
   #answer: Promise<unknown> | undefined
 
-  constructor(sql: Sql, strings: TemplateStringsArray, args: unknown[]) {
-    this.sql = sql
+  constructor(lines: Line[], strings: TemplateStringsArray, args: unknown[]) {
+    this.lines = lines
     this.strings = strings
     this.args = args
   }
@@ -65,11 +83,22 @@ type Query = Promise<unknown> & { state: unknown }
 const wasUnsent = (query: Query) => query.state === null
 
 function ask(statement: Statement): Query {
+  const line = statement.lines.reduce((least, it) => (it.underWay < least.underWay ? it : least))
+  const query = queryOf(statement, line.sql)
+  const done = () => {
+    line.underWay--
+  }
+  line.underWay++
+  query.then(done, done)
+  return query
+}
+
+function queryOf(statement: Statement, sql: Sql): Query {
   const parameters: unknown[] = []
   const text = textOf(statement, parameters)
-  if (parameters.some(isOfDriver)) return toQuery(statement)
+  if (parameters.some(isOfDriver)) return toQuery(statement, sql)
   const options = { prepare: true, simple: false }
-  return statement.sql.unsafe(text, parameters as never[], options) as unknown as Query
+  return sql.unsafe(text, parameters as never[], options) as unknown as Query
 }
 
 /** @param parameters those of the text are added. */
@@ -91,10 +120,10 @@ const isList = (arg: unknown): arg is Statement[] => Array.isArray(arg) && arg[0
 const isOfDriver = (parameter: unknown) =>
   typeof parameter === 'object' && parameter !== null && 'then' in parameter
 
-function toQuery({ sql, strings, args }: Statement): Query {
+function toQuery({ strings, args }: Statement, sql: Sql): Query {
   const partOf = (arg: unknown): unknown => {
-    if (arg instanceof Statement) return toQuery(arg)
-    return isList(arg) ? arg.map(toQuery) : arg
+    if (arg instanceof Statement) return toQuery(arg, sql)
+    return isList(arg) ? arg.map((it) => toQuery(it, sql)) : arg
   }
   const tag = sql as unknown as (strings: TemplateStringsArray, ...args: unknown[]) => Query
   return tag(strings, ...args.map(partOf))

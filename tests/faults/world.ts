@@ -93,7 +93,7 @@ export class World implements AsyncDisposable {
       types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
       connection: { application_name: 'faults' },
     } as unknown as postgres.Options<never>) as unknown as postgres.Sql
-    this.sql = statementTag(sql)
+    this.sql = statementTag([sql])
     this.admin = new Redis(this.redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: 3 })
     this.admin.on('error', () => {})
     const { signal } = this.#watching

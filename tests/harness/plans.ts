@@ -105,7 +105,7 @@ export async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>
     queries.push(query as object)
     return query as never
   }
-  await act(statementTag(noting))
+  await act(statementTag([noting]))
   return queries.flatMap(({ string, parameters }) => (string ? [{ string, args: parameters ?? [] }] : []))
 }
 

@@ -172,7 +172,7 @@ export const streams: Bug[] = [
         file: 'streams/postgres.ts',
         find: '...(hot ? indexPlansOnly : {}),',
         replace:
-          "...(hot ? { ...indexPlansOnly, ...(max === 2 ? { synchronous_commit: 'off' } : {}) } : {}),",
+          "...(hot ? { ...indexPlansOnly, ...(lockTimeoutMs ? { synchronous_commit: 'off' } : {}) } : {}),",
       },
     ],
     scenario: 'postgres-killed-often',
