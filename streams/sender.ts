@@ -1,8 +1,8 @@
 /**
  * Sends messages to mailboxes. Redis may lose what it has acknowledged, so the sender must keep them in Postgres.
  *
- * Messages sent at the same moment share one call, and those of one stream share entries. In a cluster, where streams are on
- * different nodes, each stream takes a call.
+ * Messages sent at the same moment share one call, and those of one stream share entries. A single one needs no script. In a
+ * cluster, where streams are on different nodes, each stream takes a call.
  */
 import { batchField, countField, type Envelope, perEntryMax } from './envelope.ts'
 import type { Incarnation } from './incarnation.ts'
@@ -121,6 +121,11 @@ export class Sender {
   }
 
   async #add(entries: Message[][]): Promise<void> {
+    const [only] = entries.length === 1 && entries[0]!.length === 1 ? entries[0]! : []
+    if (only) {
+      await this.#redis.xadd(only.stream, '*', batchField, `[${this.#textOf(only)}]`)
+      return
+    }
     const keys = entries.map(([first]) => first!.stream)
     const args = entries.flatMap((its) => [its.length, this.#batchOf(its)])
     await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...keys, ...args)
@@ -128,11 +133,12 @@ export class Sender {
 
   /** The text of a message has no line feed. */
   #batchOf(messages: Message[]): string {
+    return `[${messages.map((it) => this.#textOf(it)).join('\n,')}\n]`
+  }
+
+  #textOf({ envelope }: Message): string {
     const incarnation = this.#incarnation.stamp
-    const texts = messages.map(({ envelope }) =>
-      JSON.stringify(incarnation === undefined ? envelope : { ...envelope, incarnation }),
-    )
-    return `[${texts.join('\n,')}\n]`
+    return JSON.stringify(incarnation === undefined ? envelope : { ...envelope, incarnation })
   }
 }
 
