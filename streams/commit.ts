@@ -96,7 +96,7 @@ const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
   from ${fencedRows(sql, batches, {
     first: 'bigint',
     seq: 'bigint',
-    events: ['text', (it) => toArray(it.events)],
+    events: ['json', (it) => toArray(it.events)],
   })} as e
 ), indexed as (
   insert into event_subject (partition, seq, subject)
@@ -111,7 +111,7 @@ const insertDeadLetters = (sql: Sql, letters: Written[]) => sql`
     type: 'text',
     subject: 'text',
     reason: 'text',
-    fields: ['text', (it) => JSON.stringify(it.fields)],
+    fields: ['json', (it) => JSON.stringify(it.fields)],
   })} as l
   on conflict (partition, position) do update
   set type = excluded.type, subject = excluded.subject, reason = excluded.reason, redrive = false, at = clock_timestamp()`

@@ -50,6 +50,14 @@ test('a column can be derived from the item', async () => {
   ])
 })
 
+test('JSON arrives as it is, whatever its texts hold', async () => {
+  const texts = ['{"a":"line\\nline"}', JSON.stringify(`"'\n\r\t\\\u2028{},$1 가`), '[null,"null"]', '{}']
+  const items = texts.map((json, n) => ({ n, json }))
+  expect(await select(items, { n: 'int', json: 'json' })).toEqual(items)
+  expect(await select(items.slice(0, 1), { json: ['json', (it) => it.json] })).toEqual([{ json: texts[0] }])
+  expect(await select<{ json: string }, 'json'>([], { json: 'json' })).toEqual([])
+})
+
 test('a column of another type than the property, or of a property that is not there, does not compile', () => {
   const items = [{ partition: 1, title: 'a', at: undefined as string | undefined }]
   // @ts-expect-error
@@ -60,6 +68,8 @@ test('a column of another type than the property, or of a property that is not t
   rows(sql, items, { at: 'text' })
   // @ts-expect-error
   rows(sql, items, { title: ['int', (it) => it.title] })
+  // @ts-expect-error
+  rows(sql, items, { title: ['json', () => null] })
   // @ts-expect-error
   fencedRows(sql, [{ title: 'a' }], { title: 'text' })
 })

@@ -12,7 +12,10 @@
  */
 import type { Fragment, Sql } from './postgres.ts'
 
-/** Types of columns, and of their values in TypeScript. Any value may be null. */
+/**
+ * Types of columns, and of their values in TypeScript. Any value may be null, except JSON, which travels as one text, a line for
+ * each row: in an array, every quote would be escaped, and read again character by character.
+ */
 type Values = {
   smallint: number
   int: number
@@ -21,11 +24,13 @@ type Values = {
   text: string
   uuid: string
   bool: boolean
+  json: string
 }
 type Type = keyof Values
+type ValueOf<T extends Type> = T extends 'json' ? string : Values[T] | null
 
-type TypeOf<Value> = { [T in Type]: [Value] extends [Values[T] | null] ? T : never }[Type]
-type Derived<Item> = { [T in Type]: readonly [type: T, read: (item: Item) => Values[T] | null] }[Type]
+type TypeOf<Value> = { [T in Type]: [Value] extends [ValueOf<T>] ? T : never }[Type]
+type Derived<Item> = { [T in Type]: readonly [type: T, read: (item: Item) => ValueOf<T>] }[Type]
 
 export type Columns<Item, Names extends string> = {
   [Name in Names]: (Name extends keyof Item ? TypeOf<Item[Name]> : never) | Derived<Item>
@@ -59,19 +64,19 @@ const fence = ' where partition = any(array(select partition from fenced))'
 
 function select<Item>(sql: Sql, items: readonly Item[], columns: object, where: string): Fragment {
   const single = items.length === 1
-  const values: (string | string[])[] = []
+  const args: (string | string[])[] = []
   const types: [name: string, type: Type][] = []
   let key = `${single}${where}`
   for (const [name, column] of Object.entries(columns) as [string, Type | Derived<Item>][]) {
     const derived = typeof column !== 'string'
     const type = derived ? column[0] : column
-    const array = toArray(items, type, derived ? column[1] : name)
-    values.push(single ? array[0]! : array)
+    const values = toArray(items, type, derived ? column[1] : name)
+    args.push(single ? values[0]! : type === 'json' ? values.join('\n') : values)
     types.push([name, type])
     key += ` ${name} ${type}`
   }
   const template = cached(key, () => stringsOf(types, where, single))
-  return sql(template, ...values)
+  return sql(template, ...args)
 }
 
 /** Booleans travel as text: the driver takes an array of them for one boolean. */
@@ -104,12 +109,12 @@ function cached(key: string, stringsOf: () => string[]): TemplateStringsArray {
 
 /** Arrays are unnested in the select list, side by side. In `from`, Postgres copies each of them into a store of its own first. */
 function stringsOf(columns: [name: string, type: Type][], where: string, single: boolean): string[] {
-  const [open, close] = single ? ['', ''] : ['unnest(', '[])']
   const selected = columns.map(([name, type]) => (type === 'bool' ? `${name}::bool as ${name}` : name))
-  const ends = columns.map(([name, type]) => `::${type === 'bool' ? 'text' : type}${close} as ${name}`)
-  return [
-    `(select ${selected.join(', ')} from (select ${open}`,
-    ...ends.slice(0, -1).map((end) => `${end}, ${open}`),
-    `${ends.at(-1)}) as r${where})`,
-  ]
+  const from = columns.map(([name, type]) => `${single ? argument(type) : array(type)} as ${name}`)
+  return `(select ${selected.join(', ')} from (select ${from.join(', ')}) as r${where})`.split('$')
 }
+
+/** In these `$` is the argument. */
+const argument = (type: Type) => `$::${type === 'bool' || type === 'json' ? 'text' : type}`
+const array = (type: Type) =>
+  type === 'json' ? "unnest(string_to_array($::text, e'\\n'))" : `unnest(${argument(type)}[])`

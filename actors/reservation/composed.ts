@@ -24,7 +24,7 @@ export const applyVerdicts = (
     from ${fencedRows(sql, verdicts, {
       reservationid: 'uuid',
       heard: 'bigint',
-      becomes: ['text', (it) => JSON.stringify(it.becomes)],
+      becomes: ['json', (it) => JSON.stringify(it.becomes)],
     })} as v
     join reservation r on r.reservationid = v.reservationid
     for update of r

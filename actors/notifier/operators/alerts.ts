@@ -88,7 +88,7 @@ const incoming = (sql: Sql, alerts: Alert[]): Fragment => sql`
     fingerprint: 'text',
     status: 'text',
     starts_at: ['text', (it) => it.startsAt],
-    alert: ['text', (it) => JSON.stringify(it)],
+    alert: ['json', (it) => JSON.stringify(it)],
   })} as i`
 
 const isNews = (sql: Sql): Fragment => sql`a.status <> i.status or a.starts_at < i.starts_at`
