@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const files = (suffix: string) => `{actors,platform,streams,web,tests,deploy,load}/**/*${suffix}`
 const patient = {
@@ -9,9 +10,21 @@ const patient = {
   expect: { poll: { timeout: 5_000 } },
 } as const
 
+/** Of few bytes, but among the longest: vitest begins with the largest files, so these would run last and leave a core idle. */
+const longForTheirSize = /\/(faults\/faults|pages\/pages)\.test\.ts$/
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => longForTheirSize.test(moduleId)
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   test: {
     globalSetup: 'deploy/local/global-setup.ts',
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         test: {
