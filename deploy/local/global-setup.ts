@@ -1,8 +1,8 @@
 /** One Postgres and one Redis for a whole test run, on free ports and in a temporary folder. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { storeFolder } from '../../tests/doubles/store-folder.ts'
 import { startPostgres } from './servers/postgres.ts'
 import { startRedis } from './servers/redis.ts'
 
@@ -14,9 +14,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
-  // When root runs the tests, Postgres runs as another user, who must be able to enter.
-  await chmod(dir, 0o711)
+  const dir = await storeFolder('test')
   const say = (line: string) => console.log(line)
   const servers = await Promise.allSettled([
     startPostgres({ dataDir: join(dir, 'postgres'), fast: true, say }),

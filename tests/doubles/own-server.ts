@@ -1,13 +1,13 @@
 /** A store for one test, which the test can stop, start and empty. */
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startPostgres } from '../../deploy/local/servers/postgres.ts'
 import { startRedis } from '../../deploy/local/servers/redis.ts'
 import { range } from './eventually.ts'
 import { startRedisCluster } from './redis-cluster.ts'
+import { storeFolder } from './store-folder.ts'
 
 type Running = {
   url: string
@@ -116,7 +116,7 @@ export class OwnServer implements AsyncDisposable {
     launch: (dir: string, port: number) => Promise<Running>,
     given?: string,
   ): Promise<OwnServer> {
-    const dir = given ?? (await mkdtemp(join(tmpdir(), `bookreservation-${name}-`)))
+    const dir = given ?? (await storeFolder(name))
     // Accessible for the user that runs Postgres when root runs the tests.
     await chmod(dir, 0o711)
     const running = await launch(dir, 0)

@@ -1,12 +1,12 @@
 /** A Postgres and its standby, which has every change before the change is confirmed. */
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { startPostgres } from '../../deploy/local/servers/postgres.ts'
 import type { Server } from '../../deploy/local/servers/server.ts'
+import { storeFolder } from './store-folder.ts'
 
 const name = 'standby'
 const streaming = { wal_level: 'replica', max_wal_senders: 4 }
@@ -23,9 +23,7 @@ export class PostgresPair implements AsyncDisposable {
   }
 
   static async start(): Promise<PostgresPair> {
-    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-pair-'))
-    // Accessible for the user that runs Postgres when root runs the tests.
-    await chmod(dir, 0o711)
+    const dir = await storeFolder('pair')
     const [first, second] = [join(dir, 'primary'), join(dir, name)]
     const initial = await startPostgres({ dataDir: first, settings: streaming })
     await initial.stop()
