@@ -121,8 +121,8 @@ export class Sender {
   }
 
   async #add(entries: Message[][]): Promise<void> {
-    const [only] = entries.length === 1 && entries[0]!.length === 1 ? entries[0]! : []
-    if (only) {
+    if (entries.length === 1 && entries[0]!.length === 1) {
+      const only = entries[0]![0]!
       await this.#redis.xadd(only.stream, '*', batchField, `[${this.#textOf(only)}]`)
       return
     }

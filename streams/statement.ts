@@ -12,42 +12,36 @@
 import postgres, { type Sql } from 'postgres'
 
 /**
- * @param pools a statement goes to the first of those that have the fewest under way. So statements that follow one another go to
- *   the same backend of Postgres, which has what they need in its caches. A driver's pool takes its connections in turn.
- * @returns all connections. A statement is sent when it is awaited.
+ * @param sqls a statement goes to the first of these pools that have the fewest under way. So statements that follow one another go
+ *   to the same backend of Postgres, which has what they need in its caches. A driver's pool takes its connections in turn.
+ * @returns all connections. A statement is sent when it is awaited. A connection is not to be reserved from several pools: statements
+ *   would wait for it.
  */
-export function statementTag(pools: Sql[]): Sql {
-  const lines = pools.map((sql): Line => ({ sql, underWay: 0 }))
-  const tag = (first: unknown, ...args: unknown[]) =>
-    isTemplate(first)
-      ? new Statement(lines, first, args)
-      : Reflect.apply(pools[0] as unknown as (...all: unknown[]) => unknown, undefined, [first, ...args])
-  const least = pools.at(-1)!
-  const own: Pick<Sql, 'end' | 'reserve'> = {
-    async end(options) {
-      await Promise.all(pools.map((it) => it.end(options)))
-    },
-    async reserve() {
-      // The driver would wait for ever for a connection that it has not opened yet.
-      await least`select`
-      return await least.reserve()
-    },
+export function statementTag(sqls: Sql[]): Sql {
+  const pools = sqls.map((sql): Pool => ({ sql, underWay: 0 }))
+  const [first] = sqls as [Sql]
+  const tag = (strings: unknown, ...args: unknown[]) =>
+    isTemplate(strings)
+      ? new Statement(pools, strings, args)
+      : Reflect.apply(first as (...all: unknown[]) => unknown, undefined, [strings, ...args])
+  const end: Sql['end'] = async (options) => {
+    await Promise.all(sqls.map((it) => it.end(options)))
   }
-  return Object.assign(Object.setPrototypeOf(tag, least), own)
+  return Object.assign(Object.setPrototypeOf(tag, first), { end })
 }
 
-type Line = { sql: Sql; underWay: number }
+type Pool = { sql: Sql; underWay: number }
 
 const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
 
 class Statement {
-  readonly lines: Line[]
+  readonly pools: Pool[]
   readonly strings: TemplateStringsArray
   readonly args: unknown[]
   #answer: Promise<unknown> | undefined
 
-  constructor(lines: Line[], strings: TemplateStringsArray, args: unknown[]) {
-    this.lines = lines
+  constructor(pools: Pool[], strings: TemplateStringsArray, args: unknown[]) {
+    this.pools = pools
     this.strings = strings
     this.args = args
   }
@@ -83,12 +77,12 @@ type Query = Promise<unknown> & { state: unknown }
 const wasUnsent = (query: Query) => query.state === null
 
 function ask(statement: Statement): Query {
-  const line = statement.lines.reduce((least, it) => (it.underWay < least.underWay ? it : least))
-  const query = queryOf(statement, line.sql)
+  const pool = statement.pools.reduce((least, it) => (it.underWay < least.underWay ? it : least))
+  const query = queryOf(statement, pool.sql)
   const done = () => {
-    line.underWay--
+    pool.underWay--
   }
-  line.underWay++
+  pool.underWay++
   query.then(done, done)
   return query
 }

@@ -8,6 +8,7 @@ import { toFields } from './envelope.ts'
 import { groupsOf } from './groups.ts'
 import { contentMax } from './letter.ts'
 import { batchesKey } from './mailbox.ts'
+import { closing, openPostgres } from './postgres.ts'
 import { counter, envelopeOf } from './testing/counter.ts'
 import { gate } from './testing/gate.ts'
 import { openRuntime, type Runtime, range } from './testing/runtime.ts'
@@ -218,7 +219,7 @@ test.concurrent('W2: the batch that is read behind a full one is dropped when th
   const worker = runtime.worker({ before: (batch) => (batch.length === 1_000 ? pass() : undefined) })
   await reached
   await runtime.untilCounted(1)
-  const lock = await runtime.sql.reserve()
+  await using lock = closing(openPostgres(runtime.postgresUrl, { schema: 'counter', max: 1 }))
   await lock`begin`
   await lock`select from mailbox for update`
   const openedAt = performance.now()
@@ -235,7 +236,6 @@ test.concurrent('W2: the batch that is read behind a full one is dropped when th
   await expect.poll(async () => (await cut()).length).toBe(1)
   await admin.end()
   await lock`commit`
-  lock.release()
   await runtime.untilCounted(2_500)
   expect(await runtime.values(0)).toEqual(range(2_500))
   expect(worker.has('starting over')).toBe(true)

@@ -4,7 +4,7 @@ import { createMetrics } from '../../platform/metrics.ts'
 import { commit } from '../../streams/commit.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { eventually, inParallel, range } from '../../tests/doubles/eventually.ts'
-import { openDatabase } from '../../tests/harness/database.ts'
+import { type OpenDatabase, openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
 import { admissions, admit } from './admission.ts'
 import { stockEventHandler } from './handler.ts'
@@ -14,7 +14,7 @@ import { block, readStanding, reconcile, unblock } from './standings.ts'
 import { mountStandings } from './standings-http.ts'
 import * as store from './store.ts'
 
-let database: Awaited<ReturnType<typeof openDatabase>>
+let database: OpenDatabase
 let sql: Sql
 beforeAll(async () => {
   database = await openDatabase('reservation', 2)
@@ -109,11 +109,11 @@ const refused = (row: store.Accepted): StockEvent => ({
 
 /** A transaction whose locks other statements wait for. */
 async function transaction() {
-  const connection = await sql.reserve()
+  const connection = database.connection()
   const [{ pid } = {}] = await connection<{ pid: number }[]>`select pg_backend_pid() as pid`
   await connection`begin`
   return {
-    sql: connection as unknown as Sql,
+    sql: connection,
     /** Resolves once a statement waits for it. */
     blocks: () =>
       eventually(async () => {
@@ -125,7 +125,7 @@ async function transaction() {
       }),
     async [Symbol.asyncDispose]() {
       await connection`rollback`
-      connection.release()
+      await connection[Symbol.asyncDispose]()
     },
   }
 }

@@ -10,7 +10,7 @@ import { commit } from '../../streams/commit.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
-import { openDatabase } from '../../tests/harness/database.ts'
+import { type OpenDatabase, openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
 import { Acceptance } from './acceptance.ts'
 import type { Answer } from './answer.ts'
@@ -28,7 +28,7 @@ import * as store from './store.ts'
 import { after as afterOne, anyEvent, anyQueue, inBatches, type Row, rowIn } from './testing.ts'
 import { pausesS, Unanswered } from './unanswered.ts'
 
-let database: Awaited<ReturnType<typeof openDatabase>>
+let database: OpenDatabase
 let sql: Sql
 beforeAll(async () => {
   database = await openDatabase('reservation', 2)
@@ -245,7 +245,7 @@ test('events of any type, in any batches, lead to where they lead one by one, fr
 
 test('an event that arrives while the customer cancels does not revive the reservation', async () => {
   const reservationid = await accepted()
-  const other = await sql.reserve()
+  await using other = database.connection()
   await other`begin`
   await other`update reservation set status = 'Canceled' where reservationid = ${reservationid}`
   const handled = handle({
@@ -262,7 +262,6 @@ test('an event that arrives while the customer cancels does not revive the reser
     return count > 0
   })
   await other`commit`
-  other.release()
   expect(await handled).toEqual([])
   expect(await end(reservationid)).toEqual(['Canceled', null, 'confirmed'])
 })
@@ -508,13 +507,12 @@ test('each due command is claimed by one process, and postponed further each tim
   await makeDue()
   expect(await outbox.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
   // Another process holds the lock on the first one.
-  const other = await sql.reserve()
+  await using other = database.connection()
   await other`begin`
   await other`select from outbox where reservationid = ${ids[0]!} for update`
   const rest = await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
   await other`rollback`
-  other.release()
   await makeDue()
   const claims = await Promise.all([1, 2].map(() => outbox.claimDue(sql, 0, new Date(), 2, 1_000)))
   expect(
@@ -1044,12 +1042,11 @@ test('HI2: a page has a thousand rows at most, and leaves out a row that another
     insert into reservation (reservationid, bookid, userid, partition, status, updated_at)
     select lpad(to_hex(i), 32, '0')::uuid, 'b', 'ann', 0, 'Failed', now() - interval '60 days'
     from generate_series(1, ${historyPageMax + 5}::int) i`
-  const lock = await sql.reserve()
+  await using lock = database.connection()
   await lock`begin`
   await lock`select from reservation where reservationid = '00000000-0000-0000-0000-000000000001' for update`
   const first = await forgetPage(sql, lowestId(0), lowestId(Date.now()), 30)
   await lock`rollback`
-  lock.release()
   expect(first.forgotten).toBe(historyPageMax - 1)
   const second = await forgetPage(sql, first.last!, lowestId(Date.now()), 30)
   expect(second.forgotten).toBe(5)

@@ -1,6 +1,6 @@
 /** A store for one test, which the test can stop, start and empty. */
 import { execFile } from 'node:child_process'
-import { chmod, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startPostgres } from '../../deploy/local/servers/postgres.ts'
@@ -117,8 +117,6 @@ export class OwnServer implements AsyncDisposable {
     given?: string,
   ): Promise<OwnServer> {
     const dir = given ?? (await storeFolder(name))
-    // Accessible for the user that runs Postgres when root runs the tests.
-    await chmod(dir, 0o711)
     const running = await launch(dir, 0)
     return new OwnServer(dir, (port) => launch(dir, port), running, given === undefined)
   }

@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import { inject } from 'vitest'
 import { migrate } from '../../deploy/ops/migrate.ts'
 import type { ServiceName } from '../../platform/config.ts'
-import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
+import { closePostgres, closing, openPostgres, type Sql } from '../../streams/postgres.ts'
 
 /**
  * Creates a migrated database. On the server of the test run only the first one with as many partitions is migrated. The others
@@ -43,23 +43,25 @@ export function withDatabase(url: string, database: string): string {
   return it.href
 }
 
-/** @returns a service's hot connections to a new database, which is dropped when they are disposed. */
-export async function openDatabase(
-  schema: ServiceName,
-  partitions = 4,
-): Promise<{ sql: Sql } & AsyncDisposable> {
+export type OpenDatabase = AsyncDisposable & {
+  /** Hot connections, as services have them. */
+  sql: Sql
+  /** Opens one more connection, for a transaction whose locks others wait for. */
+  connection(): Sql & AsyncDisposable
+}
+
+/** @returns connections of a service to a new database, which is dropped when they are disposed. */
+export async function openDatabase(schema: ServiceName, partitions = 4): Promise<OpenDatabase> {
   const serverUrl = inject('postgresUrl')
   const server = postgres(serverUrl, { max: 1, onnotice: () => {} })
   const name = `${schema}_${randomBytes(5).toString('hex')}`
-  const sql = openPostgres(await createDatabase(server, serverUrl, name, partitions), {
-    schema,
-    max: 4,
-    hot: true,
-  })
+  const url = await createDatabase(server, serverUrl, name, partitions)
+  const sql = openPostgres(url, { schema, max: 4, hot: true })
+  const connection = () => closing(openPostgres(url, { schema, max: 1 }))
   const dispose = async () => {
     await closePostgres(sql)
     await server`drop database if exists ${server(name)} with (force)`
     await server.end({ timeout: 1 })
   }
-  return { sql, [Symbol.asyncDispose]: dispose }
+  return { sql, connection, [Symbol.asyncDispose]: dispose }
 }
