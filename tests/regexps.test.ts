@@ -124,6 +124,7 @@ test('the patterns of the product are found', () => {
     ).toBe(true)
 })
 
+// Up to three times: a busy machine can hide it.
 test.each([
   ['\\b[a-z][a-z0-9+.-]*:\\/\\/\\S+', 'gi'],
   ['\\/+$', ''],
@@ -132,7 +133,7 @@ test.each([
   ['\\S+$', ''],
   ['^(a|aa)+$', ''],
   ['^(?:\\w+\\s?)*$', ''],
-])('the test detects that /%s/ is quadratic or worse', { timeout: 300_000 }, (source, flags) => {
+])('the test detects that /%s/ is quadratic or worse', { timeout: 300_000, retry: 2 }, (source, flags) => {
   const slow = { file: '', source, flags }
   expect([...attacksOf(slow)].some((attack) => growth(compiled(slow)!, attack) > ratioMax)).toBe(true)
 })
