@@ -1,4 +1,4 @@
-/** Our client and wrk in turn, against the same product. Both must measure the same throughput. */
+/** Our client and wrk in turn, against the same servers. Both must measure the same throughput. */
 import type { LoadResult } from './closed-loop.ts'
 import type { Goal } from './goals.ts'
 import { progress } from './progress.ts'
@@ -13,6 +13,7 @@ const differenceMax = 0.15
 
 export type CheckOptions = {
   product: Target
+  baseline: Target
   /** A workload of one book, decided in its request. */
   workload: Workload
   stores: Store[]
@@ -22,51 +23,64 @@ export type CheckOptions = {
 }
 
 export type Checked = {
-  /** The target of a run names its client. */
+  /** The target of a run names its client too. */
   runs: Run[]
-  /** All loads, including the warm-up. */
-  loads: LoadResult[]
-  goal: Goal
+  /** All loads of a target, including the warm-up. */
+  loads: Map<Target, LoadResult[]>
 }
 
 export async function checkClient(options: CheckOptions): Promise<Checked> {
-  const { product, workload, stores, timing, rounds, signal } = options
+  const { workload, stores, timing, rounds, signal } = options
   const { seconds, warmupSeconds } = timing
-  const stage = { timing: { seconds, warmupSeconds: 0 }, stores, signal }
-  const { port } = product
+  const targets = [options.baseline, options.product]
   const [bookid] = workload.books
-  const clients = {
-    ours: async () => (await runOnce(stage, workload, product)).load,
-    wrk: async () => {
-      const load = await runWrk({ port, clients: workload.clients, seconds, bookid: bookid! })
-      await settle(product, stores)
-      return { ...load, clientCpuMicros: Number.NaN }
-    },
+  const ours = async (target: Target, seconds: number) =>
+    (await runOnce({ timing: { seconds, warmupSeconds: 0 }, stores, signal }, workload, target)).load
+  const wrk = async (target: Target, seconds: number) => {
+    const load = await runWrk({ port: target.port, clients: workload.clients, seconds, bookid: bookid! })
+    await settle(target, stores)
+    return { ...load, clientCpuMicros: Number.NaN }
   }
   progress('warm-up')
+  const loads = new Map<Target, LoadResult[]>()
   // wrk cannot warm up, so neither client does.
-  const warm = { ...stage, timing: { seconds: Math.max(0.1, warmupSeconds), warmupSeconds: 0 } }
-  const loads = [(await runOnce(warm, workload, product)).load]
+  for (const target of targets) loads.set(target, [await ours(target, Math.max(0.1, warmupSeconds))])
+  const steps = targets.flatMap((target) =>
+    Object.entries({ ours, wrk }).map((client) => ({ target, client })),
+  )
   const runs: Run[] = []
   for (let round = 0; round < rounds; round++)
-    for (const name of round % 2 ? (['wrk', 'ours'] as const) : (['ours', 'wrk'] as const)) {
+    for (const { target, client } of round % 2 ? steps.toReversed() : steps) {
       signal.throwIfAborted()
-      progress(`round ${round + 1} of ${rounds}: ${workload.title}: ${name}`)
-      const load = await clients[name]()
-      loads.push(load)
-      runs.push({ workload: workload.name, target: name, load, cpuMicros: {}, catchUpMs: 0 })
+      const [name, measure] = client
+      progress(`round ${round + 1} of ${rounds}: ${workload.title}: ${target.name} by ${name}`)
+      const load = await measure(target, seconds)
+      loads.get(target)!.push(load)
+      const by = { workload: workload.name, target: `${target.name} by ${name}` }
+      runs.push({ ...by, load, cpuMicros: {}, catchUpMs: 0 })
     }
-  return { runs, loads, goal: agreementOf(runs) }
+  return { runs, loads }
 }
 
-/** Whether the two clients measure the same throughput. */
+/** Whether the two clients measure the same throughput of the product. */
 export function agreementOf(runs: Run[]): Goal {
-  const of = (name: string) =>
-    median(runs.filter((run) => run.target === name).map(({ load }) => load.perSecond))
-  const ratio = of('ours') / of('wrk')
+  const ratio = ratioOf(runs, 'product by ours', 'product by wrk')
   const most = `${differenceMax * 100} %`
   return {
     text: `our client measures ${ratio.toFixed(2)}x the throughput that wrk measures, within ${most}`,
     met: Math.abs(ratio - 1) <= differenceMax,
   }
+}
+
+/** How the product does against the row lock, as each client measures it. */
+export const leadsOf = (runs: Run[]): string[] =>
+  ['ours', 'wrk'].map((client) => {
+    const ratio = ratioOf(runs, `product by ${client}`, `baseline by ${client}`)
+    return `by ${client}: the row lock's throughput ${ratio.toFixed(2)}x`
+  })
+
+function ratioOf(runs: Run[], one: string, other: string): number {
+  const of = (name: string) =>
+    median(runs.filter((run) => run.target === name).map(({ load }) => load.perSecond))
+  return of(one) / of(other)
 }

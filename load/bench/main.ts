@@ -5,11 +5,11 @@
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { root } from '../../deploy/local/root.ts'
-import { audit } from './audit.ts'
+import { type Audit, audit } from './audit.ts'
 import { startBaseline, startEcho } from './baseline.ts'
 import { weigh } from './bytes.ts'
 import { type CatchUp, catchUp } from './catch-up.ts'
-import { checkClient } from './check-client.ts'
+import { agreementOf, checkClient, leadsOf } from './check-client.ts'
 import type { LoadResult } from './closed-loop.ts'
 import { type Goal, goalsOf } from './goals.ts'
 import { startHistory } from './history.ts'
@@ -109,17 +109,22 @@ async function compareWithWrk(
   signal: AbortSignal,
 ): Promise<boolean> {
   const workload = createWorkload('hot', options)
-  const product = await startProduct(around)
-  stack.defer(product.stop)
-  await product.stock(workload.books)
+  const start = async (starting: Promise<Target>) => {
+    const target = await starting
+    stack.defer(target.stop)
+    await target.stock(workload.books)
+    return target
+  }
+  const targets = { baseline: await start(startBaseline(around)), product: await start(startProduct(around)) }
   const { rounds } = options
-  const found = await checkClient({ product, workload, stores, timing: options, rounds, signal })
+  const { runs, loads } = await checkClient({ ...targets, workload, stores, timing: options, rounds, signal })
   progress('')
-  console.log(`\n${tableOf(found.runs, workload)}`)
-  section('Clients', [lineOf(found.goal)])
-  const books = await audit(product, workload.books, found.loads)
-  section('Books', [`${books.right ? 'right ' : 'WRONG '} ${books.line}`])
-  return found.goal.met && books.right
+  console.log(`\n${tableOf(runs, workload)}`)
+  const agreement = agreementOf(runs)
+  section('Clients', [lineOf(agreement), ...leadsOf(runs)])
+  const audits = []
+  for (const [target, its] of loads) audits.push(await audit(target, workload.books, its))
+  return printBooks(audits) && agreement.met
 }
 
 const sentTo = (target: string, runs: Run[]): number =>
@@ -174,12 +179,16 @@ async function report(outcome: Outcome): Promise<boolean> {
   const audits = []
   for (const target of [named.baseline, named.product, named.before, named.history])
     if (target) audits.push(await audit(target, books, loadsOf(target, runs, named, caughtUp)))
+  return printBooks(audits) && (!options.check || (others.length === 0 && goals.every(({ met }) => met)))
+}
+
+/** @returns whether all are right. */
+function printBooks(audits: Audit[]): boolean {
   section(
     'Books',
     audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`),
   )
-  const sound = audits.every(({ right }) => right)
-  return sound && (!options.check || (others.length === 0 && goals.every(({ met }) => met)))
+  return audits.every(({ right }) => right)
 }
 
 /** All loads of the target since it was stocked. */
