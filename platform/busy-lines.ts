@@ -40,18 +40,19 @@ export class BusyLines {
 
   /** Writes what is pending, and the summaries of this second without waiting for its end. */
   flush(): void {
-    this.#writePending()
+    this.writePending()
     for (const it of this.#series) it.flush()
   }
 
-  #writeSoon(write: () => void): void {
-    if (this.#pending.push(write) === 1) setImmediate(() => this.#writePending())
-  }
-
-  #writePending(): void {
+  /** For lines that must not wait for the end of this turn's work. */
+  writePending(): void {
     const pending = this.#pending
     this.#pending = []
     for (const write of pending) write()
+  }
+
+  #writeSoon(write: () => void): void {
+    if (this.#pending.push(write) === 1) setImmediate(() => this.writePending())
   }
 }
 

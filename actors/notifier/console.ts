@@ -1,6 +1,6 @@
 /** Prints every notice on standard output, one line each, as the original system did. */
 
-import type { Line, Series } from '../../platform/busy-lines.ts'
+import type { BusyLines, Line } from '../../platform/busy-lines.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
 import { leasesLast } from '../../streams/lease.ts'
 import type { Sql } from '../../streams/postgres.ts'
@@ -34,25 +34,27 @@ export type PrintedNotice = Subject & {
 export type Print = (notices: PrintedNotice[]) => void
 
 type PrintingOptions = {
-  /** `flush` hands the lines to the reader of the log before their notices are committed. */
   log: { info(facts: object, text: string): void; flush(): void }
   /** For notices of reservations and purchases: a rush makes thousands per second. */
-  lines: Pick<Series, 'add'>
+  lines: BusyLines
   now(): Date
 }
 
-export const printing =
-  ({ log, lines, now }: PrintingOptions): Print =>
-  (notices) => {
+/** @returns a function that hands the lines to the reader of the log before it returns, and so before their notices are committed. */
+export function printing({ log, lines, now }: PrintingOptions): Print {
+  const series = lines.of('notice printed')
+  return (notices) => {
     const at = now().getTime()
     for (const notice of notices) {
       const write = () => log.info(factsOf(notice), texts[notice.kind])
       // Notices for operators are few, and each one matters.
       if (isForOperator(notice.kind)) write()
-      else lines.add(lineOf(notice, at), write)
+      else series.add(lineOf(notice, at), write)
     }
+    lines.writePending()
     log.flush()
   }
+}
 
 const lineOf = ({ kind, noticeid, occurredAt }: PrintedNotice, at: number): Line => ({
   outcome: kind,

@@ -36,7 +36,7 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
   const dispatcherSql = parts.openSql({ max: 4, hot: true })
   const reads = new Reads(await parts.openReads(readsAtOnce), readsAtOnce)
 
-  const printLines = printing({ log, lines: lines.of('notice printed'), now })
+  const printLines = printing({ log, lines, now })
   const print: Print = (notices) => {
     printLines(notices)
     if (tracing) traceDelivered(tracing, 'console', notices)

@@ -15,6 +15,18 @@ export const notices: Bug[] = [
     caughtBy: ['no notice is delivered twice'],
   },
   {
+    name: 'record a line before it is written',
+    edits: [
+      {
+        file: 'actors/notifier/console.ts',
+        find: 'lines.writePending()\n    log.flush()',
+        replace: '',
+      },
+    ],
+    scenario: 'crash-after-print',
+    caughtBy: ['every outcome has its notices'],
+  },
+  {
     name: 'mark before sending',
     edits: [
       {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { root } from '../../harness/service-process.ts'
 import type { Edit } from './bug.ts'
 
-/** Copied: all that services and operators' commands run. */
-export const parts = ['actors', 'platform', 'streams', 'deploy/ops', 'package.json']
+/** Copied: all that services and operators' commands run, and the points at which services crash. */
+export const parts = ['actors', 'platform', 'streams', 'deploy/ops', 'tests/faults/crash', 'package.json']
 
 export type Tree = { path: string } & AsyncDisposable
 

@@ -21,6 +21,11 @@ const points: { point: string; service: ServiceName; title: string }[] = [
     service: 'notifier',
     title: 'the notifier dies after the 250, before it records that',
   },
+  {
+    point: 'after-print',
+    service: 'notifier',
+    title: 'the notifier dies right after recording that it has printed notices',
+  },
 ]
 
 export const crashPoints: Scenario[] = points.map(({ point, service, title }) => ({
