@@ -107,6 +107,23 @@ const released = (reservationid: string): StockEvent => ({
   userid: 'u',
 })
 
+test('reservations that are decided together stay in their pages, so that no index changes', async () => {
+  const ids = Array.from({ length: 300 }, () => uuidv7(Date.now()))
+  const its = { keyed: false, bookid: 'b', userid: 'u', partition: 0, traceparent }
+  await store.insert(
+    sql,
+    ids.map((reservationid) => ({ ...its, reservationid })),
+    3_000,
+  )
+  const pages = () => sql`
+    select reservationid, (ctid::text::point)[0] as page from reservation
+    where reservationid = any(${ids}::uuid[]) order by 1`
+  const before = await pages()
+  expect(new Set(before.map((it) => it.page)).size).toBeGreaterThan(5)
+  await handle(...ids.map(reserved))
+  expect(await pages()).toEqual(before)
+})
+
 type Act = 'cancel' | 'reserved' | 'refused' | 'released'
 const event = { reserved, refused, released }
 
