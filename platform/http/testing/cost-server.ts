@@ -13,7 +13,8 @@ import { createApp } from '../app.ts'
 import { placesToWait } from '../held.ts'
 import { serve } from '../serve.ts'
 
-const [kind, heldMs] = [process.argv[2], Number(process.argv[3])]
+const kind = process.argv[2]
+let heldMs = 0
 
 /** The requests of a turn of the loop are decided together: after the time for which they are held, or with the next turn. */
 let turn: Promise<void> | undefined
@@ -77,5 +78,8 @@ async function serveBare(): Promise<number> {
 
 tuneHeap()
 const port = kind === 'ours' ? await serveOurs() : await serveBare()
-process.on('message', () => process.send!(process.cpuUsage()))
+process.on('message', (message) => {
+  if (typeof message === 'number') heldMs = message
+  else process.send!(process.cpuUsage())
+})
 process.send!(port)
