@@ -29,13 +29,16 @@ test('the starter keeps running and ends although its output is not read', async
 test('a reader that comes back in time finds the latest lines, and how many were dropped', async () => {
   const child = spawn(
     process.execPath,
-    ['--input-type=module', '-e', `${starter}\nsetTimeout(() => {}, 3_000)`],
+    [
+      '--input-type=module',
+      '-e',
+      `${starter}\nprocess.stderr.write('all is said')\nsetTimeout(() => {}, 3_000)`,
+    ],
     {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
   )
-  await once(child.stdout, 'readable')
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  await once(child.stderr, 'data')
   const lines = (await text(child.stdout)).trim().split('\n')
   const shown = lines.map((line) => JSON.parse(line) as { msg: string; service: string; level: string })
   expect(shown.some(({ service, level }) => service === 'notifier' && level === 'warn')).toBe(true)
