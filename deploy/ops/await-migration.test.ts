@@ -5,6 +5,7 @@ import { expect, inject, test } from 'vitest'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { withDatabase } from '../../tests/harness/database.ts'
 import { startChild } from '../local/processes/child.ts'
+import { compileCache } from '../local/service.ts'
 import { migrate } from './migrate.ts'
 
 test('it prints what it waits for, and exits when the database has all migrations', async () => {
@@ -17,7 +18,12 @@ test('it prints what it waits for, and exits when the database has all migration
     const child = await startChild({
       command: process.execPath,
       args: ['deploy/ops/await-migration.ts', 'stock'],
-      env: { DATABASE_URL: databaseUrl, REDIS_URL: 'redis://unused', PARTITIONS: String(partitions) },
+      env: {
+        ...compileCache,
+        DATABASE_URL: databaseUrl,
+        REDIS_URL: 'redis://unused',
+        PARTITIONS: String(partitions),
+      },
       onLine: (line) => lines.push(line),
     })
     return { lines, child }

@@ -11,6 +11,7 @@ import { OwnServer } from '../../tests/doubles/own-server.ts'
 import { receive } from '../../tests/harness/acts.ts'
 import { withDatabase } from '../../tests/harness/database.ts'
 import { startOwnSystem } from '../../tests/harness/system.ts'
+import { compileCache } from '../local/service.ts'
 import { migrate } from './migrate.ts'
 import { migrationsOf } from './migrations.ts'
 
@@ -282,7 +283,7 @@ function run(
   onOutput: (text: string) => void = () => {},
 ) {
   return new Promise<{ stdout: string; stderr: string; code: number }>((resolve) => {
-    const options = { env, timeout: 20_000 }
+    const options = { env: { ...compileCache, ...env }, timeout: 20_000 }
     const child = execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) =>
       resolve({ stdout, stderr, code: error ? Number(error.code) : 0 }),
     )

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startChild } from '../../../deploy/local/processes/child.ts'
+import { compileCache } from '../../../deploy/local/service.ts'
 import { runK6 } from './k6.ts'
 
 let dir: string
@@ -14,7 +15,8 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 /** With only `dir` on the PATH. */
 async function load(...args: string[]): Promise<{ code: number | null; lines: string[] }> {
   const script = join(import.meta.dirname, 'main.ts')
-  const child = await startChild({ command: process.execPath, args: [script, ...args], env: { PATH: dir } })
+  const env = { ...compileCache, PATH: dir }
+  const child = await startChild({ command: process.execPath, args: [script, ...args], env })
   return { code: (await child.exited).code, lines: child.tail() }
 }
 
