@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { hostname, networkInterfaces, tmpdir } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { storeFolder } from '../../tests/doubles/store-folder.ts'
 import { statusOf } from './address.ts'
 import { type Child, startChild } from './processes/child.ts'
 import { freePort } from './processes/free-port.ts'
@@ -20,8 +21,7 @@ const startMaxMs = 60_000
 let dir: string
 const started: Child[] = []
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
-  await chmod(dir, 0o711)
+  dir = await storeFolder('start')
 })
 afterAll(async () => {
   await Promise.all(started.map((child) => child.stop()))
@@ -318,7 +318,7 @@ test('with --identity people log in at a provider, and callers need tokens, whic
   const { stock, reservation } = await ready(child)
   const print = async (...args: string[]) => {
     const script = join(root, 'deploy/local/identity/token.ts')
-    const its = { PATH: process.env.PATH, DATA_DIR: env.DATA_DIR }
+    const its = { PATH: process.env.PATH, ...compileCache, DATA_DIR: env.DATA_DIR }
     const printing = await startChild({ command: process.execPath, args: [script, ...args], env: its })
     const { code } = await printing.exited
     return { code, said: printing.tail().join('\n') }

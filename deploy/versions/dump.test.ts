@@ -1,12 +1,12 @@
 /** A dump is restored as `deploy/README.md` says, with the programs of a Postgres on this machine. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { eventually, inParallel } from '../../tests/doubles/eventually.ts'
+import { storeFolder } from '../../tests/doubles/store-folder.ts'
 import {
   everyNotice,
   everyReservation,
@@ -30,8 +30,7 @@ test.skipIf(!found)(
   { timeout: 120_000 },
   async (context) => {
     const bin = found!.path
-    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-dump-'))
-    await chmod(dir, 0o711)
+    const dir = await storeFolder('dump')
     try {
       await using server = await startPostgres({ dataDir: join(dir, 'postgres'), fast: true, bin })
       await using system = await startOwnSystem(context, { postgresUrl: server.url, partitions })

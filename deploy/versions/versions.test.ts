@@ -4,14 +4,14 @@
  * `npm run versions` first installs an older Postgres, a newer Redis and a Valkey.
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, type TestContext, test } from 'vitest'
 import { type Passwords, serviceNames } from '../../platform/config.ts'
 import { listLetters, redriveLetters } from '../../streams/dead-letter.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
+import { storeFolder } from '../../tests/doubles/store-folder.ts'
 import { receive, reserveAndWait, stockOf } from '../../tests/harness/acts.ts'
 import { withDatabase } from '../../tests/harness/database.ts'
 import { Producer } from '../../tests/harness/producer.ts'
@@ -36,8 +36,7 @@ test.for(pairs)(
   '%s with %s keeps the contract',
   { timeout: 3 * minutes },
   async ([, , postgres, redis], context) => {
-    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-versions-'))
-    await chmod(dir, 0o711)
+    const dir = await storeFolder('versions')
     try {
       const bin = postgres.path ? { bin: postgres.path } : {}
       await using database = await startPostgres({ dataDir: join(dir, 'postgres'), fast: true, ...bin })

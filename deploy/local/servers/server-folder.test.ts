@@ -1,12 +1,12 @@
 /** Servers that another process started: it is alive, killed, or in other namespaces. */
 import { execFileSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { storeFolder } from '../../../tests/doubles/store-folder.ts'
 import { type Child, startChild } from '../processes/child.ts'
 import { tryLock } from '../processes/flock.mjs'
 import { commandLine } from '../processes/orphan.ts'
@@ -28,8 +28,7 @@ let dir: string
 let starters: Child[]
 let said: string[]
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
-  await chmod(dir, 0o711)
+  dir = await storeFolder('folder')
   starters = []
   said = []
 })

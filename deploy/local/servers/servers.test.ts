@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startRedisCluster } from '../../../tests/doubles/redis-cluster.ts'
+import { storeFolder } from '../../../tests/doubles/store-folder.ts'
 import { freePort } from '../processes/free-port.ts'
 import { commandLine } from '../processes/orphan.ts'
 import { startPostgres } from './postgres.ts'
@@ -14,8 +14,7 @@ import { startRedis } from './redis.ts'
 
 let dir: string
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
-  await chmod(dir, 0o711)
+  dir = await storeFolder('servers')
 })
 afterAll(() => rm(dir, { recursive: true, force: true }))
 
