@@ -2,9 +2,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { storeFolder } from '../../tests/doubles/store-folder.ts'
+import { copyData, emptyPostgres, storeFolder } from '../../tests/doubles/store-folder.ts'
 import { startPostgres } from './servers/postgres.ts'
 import { startRedis } from './servers/redis.ts'
+import type { Server } from './servers/server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,11 +14,21 @@ declare module 'vitest' {
   }
 }
 
+/** Starts a copy of an empty Postgres, which other servers of the run are copies of, too. */
+async function startPostgresOf(dir: string, say: (line: string) => void): Promise<Server> {
+  const [empty, dataDir] = [join(dir, 'empty'), join(dir, 'postgres')]
+  const first = await startPostgres({ dataDir: empty, fast: true, say })
+  await first.stop()
+  process.env[emptyPostgres] = empty
+  await copyData(empty, dataDir)
+  return await startPostgres({ dataDir, fast: true, say })
+}
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await storeFolder('test')
   const say = (line: string) => console.log(line)
   const servers = await Promise.allSettled([
-    startPostgres({ dataDir: join(dir, 'postgres'), fast: true, say }),
+    startPostgresOf(dir, say),
     startRedis({ dataDir: join(dir, 'redis'), say }),
   ])
   const teardown = async () => {

@@ -1,13 +1,11 @@
 /** A store for one test, which the test can stop, start and empty. */
-import { execFile } from 'node:child_process'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { startPostgres } from '../../deploy/local/servers/postgres.ts'
 import { startRedis } from '../../deploy/local/servers/redis.ts'
 import { range } from './eventually.ts'
 import { startRedisCluster } from './redis-cluster.ts'
-import { storeFolder } from './store-folder.ts'
+import { copyData, copyEmptyPostgres, storeFolder } from './store-folder.ts'
 
 type Running = {
   url: string
@@ -43,7 +41,15 @@ export class OwnServer implements AsyncDisposable {
    * @param env additional environment variables.
    */
   static postgres = (dir?: string, env?: Record<string, string>) =>
-    OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port, env }), dir)
+    OwnServer.#make(
+      'postgres',
+      async (dir, port) => {
+        const dataDir = join(dir, 'data')
+        await copyEmptyPostgres(dataDir)
+        return await startPostgres({ dataDir, port, env })
+      },
+      dir,
+    )
 
   static redis = (dir?: string) =>
     OwnServer.#make('redis', (dir, port) => startRedis({ dataDir: dir, port }), dir)
@@ -79,8 +85,7 @@ export class OwnServer implements AsyncDisposable {
 
   /** Copies the data, for `restoreCopy`. Only while the server is stopped. */
   async keepCopy(): Promise<void> {
-    // With owners and modes, because Postgres checks them.
-    await promisify(execFile)('cp', ['-a', this.#dir, this.#copy])
+    await copyData(this.#dir, this.#copy)
   }
 
   /** Restores the data that `keepCopy` copied. Only while the server is stopped. */

@@ -1,12 +1,10 @@
 /** A Postgres and its standby, which has every change before the change is confirmed. */
-import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { startPostgres } from '../../deploy/local/servers/postgres.ts'
 import type { Server } from '../../deploy/local/servers/server.ts'
-import { storeFolder } from './store-folder.ts'
+import { copyData, storeFolder } from './store-folder.ts'
 
 const name = 'standby'
 const streaming = { wal_level: 'replica', max_wal_senders: 4 }
@@ -27,8 +25,7 @@ export class PostgresPair implements AsyncDisposable {
     const [first, second] = [join(dir, 'primary'), join(dir, name)]
     const initial = await startPostgres({ dataDir: first, settings: streaming })
     await initial.stop()
-    // With owners and modes, because Postgres checks them.
-    await promisify(execFile)('cp', ['-a', first, second])
+    await copyData(first, second)
     await writeFile(join(second, 'cluster', 'standby.signal'), '')
     const primary = await startPostgres({
       dataDir: first,

@@ -1,8 +1,7 @@
 /** The rights of each service in the stores when it logs in as itself: enough for its work, and no more. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
@@ -13,6 +12,7 @@ import { openEndedStore } from '../../../platform/identity/ended-store.ts'
 import { eventually, range } from '../../../tests/doubles/eventually.ts'
 import { asHttpie } from '../../../tests/doubles/httpie.ts'
 import { OwnServer } from '../../../tests/doubles/own-server.ts'
+import { copyEmptyPostgres, storeFolder } from '../../../tests/doubles/store-folder.ts'
 import { receive, reserve } from '../../../tests/harness/acts.ts'
 import { withDatabase } from '../../../tests/harness/database.ts'
 import {
@@ -24,6 +24,7 @@ import {
 import { type System, startSystem } from '../../../tests/harness/system.ts'
 import { startPostgres } from '../../local/servers/postgres.ts'
 import type { Server } from '../../local/servers/server.ts'
+import { compileCache } from '../../local/service.ts'
 import { rulesOf } from './redis-users.ts'
 
 const freshPasswords = () =>
@@ -41,8 +42,8 @@ const passwords = freshPasswords()
 let adminUrl: string
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'bookreservation-accounts-'))
-  await chmod(dir, 0o711)
+  dir = await storeFolder('accounts')
+  await copyEmptyPostgres(join(dir, 'postgres'))
   ;[server, redisServer] = await Promise.all([
     startPostgres({ dataDir: join(dir, 'postgres'), fast: true, onLine: (line) => postgresLog.push(line) }),
     OwnServer.redis(),
@@ -348,6 +349,7 @@ test('migrating with other passwords changes them, interrupts no session, and lo
   const ofPages = randomBytes(15).toString('base64')
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['deploy/ops/migrate.ts'], {
     env: {
+      ...compileCache,
       ...env,
       WEB_DATABASE_PASSWORD: ofPages,
       DATABASE_URL: withDatabase(adminUrl, system.redisPrefix),
