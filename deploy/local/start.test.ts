@@ -253,7 +253,9 @@ describe.sequential('a system', () => {
   test('lets a debugger attach to the service that INSPECT names, after its restart too', async () => {
     const attach = `A debugger can attach to stock at 127.0.0.1:${inspectPort}`
     expect(system.lines.join('\n')).toContain(attach)
-    expect(await evaluate(inspectPort, 'process.argv[1]')).toBe(join(root, 'actors/stock/main.ts'))
+    // Its debugger may be starting still.
+    const script = await vi.waitFor(() => evaluate(inspectPort, 'process.argv[1]'), 10_000)
+    expect(script).toBe(join(root, 'actors/stock/main.ts'))
   })
 
   test('ends when its starter is killed, and `deno task start` goes on with its data, with neither Node nor npm on the PATH', async () => {
