@@ -1,5 +1,5 @@
 /** One Postgres and one Redis for a whole test run, on free ports and in a temporary folder. */
-import { rm } from 'node:fs/promises'
+import { lstat, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { copyData, emptyPostgres, storeFolder } from '../../tests/doubles/store-folder.ts'
@@ -19,6 +19,8 @@ async function startPostgresOf(dir: string, say: (line: string) => void): Promis
   const [empty, dataDir] = [join(dir, 'empty'), join(dir, 'postgres')]
   const first = await startPostgres({ dataDir: empty, fast: true, say })
   await first.stop()
+  // A link leads to a folder that the user of Postgres can enter (`postgres-home.ts`), as a copy of it would.
+  if ((await lstat(empty)).isSymbolicLink()) return await startPostgres({ dataDir: empty, fast: true, say })
   process.env[emptyPostgres] = empty
   await copyData(empty, dataDir)
   return await startPostgres({ dataDir, fast: true, say })
